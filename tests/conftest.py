@@ -1,0 +1,44 @@
+"""What every test stands on: reproducible examples, and a front end built from these sources."""
+
+from __future__ import annotations
+
+import ctypes.util
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# The same examples on every machine, as slowly as that machine needs.
+hypothesis.settings.register_profile("wiregrad", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("wiregrad")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Leave out the tests for a GPU where no NVIDIA driver is installed."""
+    if ctypes.util.find_library("cuda") is None:
+        no_gpu = pytest.mark.skip(reason="no NVIDIA driver on this machine")
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(no_gpu)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def front_end(root: Path) -> Path:
+    """`static/dist`, built anew only if a source has changed since the package was installed."""
+    spec = importlib.util.spec_from_file_location("hatch_build", root / "static/hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    built: Path = hook.build(root / "static")
+    return built
