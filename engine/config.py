@@ -1,0 +1,23 @@
+"""Settings of the engine, one attribute each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Config:
+    """Process-wide settings.
+
+    floatX: dtype of untyped constructors (`T.matrix`) and of int / int division.
+    on_unused_input: what `function` does with an input nothing depends on:
+        "raise", "warn" or "ignore".
+    compile_after: calls of a function in NumPy before its kernels are compiled.
+    """
+
+    floatX: str = "float64"
+    on_unused_input: str = "raise"
+    compile_after: int = 64
+
+
+config = Config()

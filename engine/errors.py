@@ -1,0 +1,132 @@
+"""Every error that a user can meet: one sentence first, then what was expected and what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class EngineError(Exception):
+    """An error with an address: the node and port it belongs to, and what to do about it.
+
+    `node` is the id of a canvas node or the name of a variable, `port` the name of one of its
+    ports.  `expected` and `got` are short texts, `hint` says what to do.
+    """
+
+    kind = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        node: str | None = None,
+        port: str | None = None,
+        expected: str | None = None,
+        got: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.node = node
+        self.port = port
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as the plain record that travels over the wire."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "node": self.node,
+            "port": self.port,
+            "expected": self.expected,
+            "got": self.got,
+            "hint": self.hint,
+        }
+
+
+class TypeMismatchError(EngineError, TypeError):
+    """A variable or value has a dtype or rank that does not fit where it is put."""
+
+    kind = "type"
+
+
+class ShapeError(EngineError, ValueError):
+    """Shapes that do not fit together."""
+
+    kind = "shape"
+
+
+class ParameterError(EngineError, ValueError):
+    """A parameter of an op has a value that the op cannot take."""
+
+    kind = "parameter"
+
+
+class IndexOutOfRangeError(EngineError, IndexError):
+    """An index outside its axis."""
+
+    kind = "index"
+
+
+class UnusedInputError(EngineError, ValueError):
+    """An input of a function on which none of its outputs or updates depends."""
+
+    kind = "unused-input"
+
+
+class MissingInputError(EngineError, ValueError):
+    """A variable that a function needs but that is not among its inputs."""
+
+    kind = "missing-input"
+
+
+class DisconnectedInputError(EngineError, ValueError):
+    """A gradient was asked with respect to a variable that the cost does not depend on."""
+
+    kind = "disconnected"
+
+
+class NullGradientError(EngineError, TypeError):
+    """A gradient was asked through an op that has none."""
+
+    kind = "null-gradient"
+
+
+class OpError(EngineError, TypeError):
+    """An op record that is incomplete or contradicts itself; raised when it is declared."""
+
+    kind = "op"
+
+
+class RewriteError(EngineError, RuntimeError):
+    """A rewrite rule that is malformed, or a phase that does not come to an end."""
+
+    kind = "rewrite"
+
+
+class CompileError(EngineError, RuntimeError):
+    """A graph that a target cannot compile."""
+
+    kind = "compile"
+
+
+class NonFiniteError(EngineError, ArithmeticError):
+    """NaN or infinity where a finite number was needed."""
+
+    kind = "non-finite"
+
+
+class DocumentError(EngineError, ValueError):
+    """A graph document that cannot be read."""
+
+    kind = "document"
+
+
+class ProgramError(EngineError, ValueError):
+    """A graph document that is well formed but cannot be run as asked."""
+
+    kind = "program"

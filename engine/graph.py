@@ -1,0 +1,557 @@
+"""Expressions and graphs: `Variable`, `Apply`, and `Graph` on `networkx.MultiDiGraph`.
+
+An expression is built by calling ops on variables: each call makes an `Apply`, which points at
+its inputs and owns its outputs.  Expressions are never changed.  A `Graph` is a private copy of
+one, held in a networkx multigraph, and is what rewrites change and code generators read.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import networkx as nx
+import numpy as np
+
+from engine.errors import MissingInputError, TypeMismatchError
+from engine.types import TensorType, literal_dtype
+
+if TYPE_CHECKING:
+    from engine.op import Op
+
+OPS: dict[str, Op] = {}
+"""Every op by its name, filled by the declarations in `engine/ops/`."""
+
+_serial = itertools.count()
+
+
+class Variable:
+    """A typed value in an expression: a leaf, or one of the outputs of an `Apply`.
+
+    type: what is known of the value.  owner: the Apply that computes it, None for a leaf.
+    index: which of the owner's outputs it is.  name: what people call it.
+    serial: rises with every variable made; orders the operands of commutative ops.
+    """
+
+    __slots__ = ("__weakref__", "_name", "cached", "index", "origins", "owner", "serial", "type")
+
+    def __init__(
+        self,
+        type: TensorType,
+        owner: Apply | None = None,
+        index: int = 0,
+        name: str | None = None,
+    ) -> None:
+        self.type = type
+        self.owner = owner
+        self.index = index
+        self._name = name
+        self.serial = next(_serial)
+        self.origins: frozenset[str] = frozenset()
+        self.cached: Callable[..., Any] | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What people call the variable."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._name = name
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of every element."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The rank: how many axes."""
+        return self.type.ndim
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """For each axis whether it stretches."""
+        return self.type.broadcastable
+
+    def __repr__(self) -> str:
+        return self.name or f"<{self.type}>"
+
+    # Arithmetic.  Ops are looked up by name because they live a floor above.
+
+    def __add__(self, other: Any) -> Variable:
+        return OPS["add"](self, other)
+
+    def __radd__(self, other: Any) -> Variable:
+        return OPS["add"](other, self)
+
+    def __sub__(self, other: Any) -> Variable:
+        return OPS["sub"](self, other)
+
+    def __rsub__(self, other: Any) -> Variable:
+        return OPS["sub"](other, self)
+
+    def __mul__(self, other: Any) -> Variable:
+        return OPS["mul"](self, other)
+
+    def __rmul__(self, other: Any) -> Variable:
+        return OPS["mul"](other, self)
+
+    def __truediv__(self, other: Any) -> Variable:
+        return OPS["true_div"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Variable:
+        return OPS["true_div"](other, self)
+
+    def __floordiv__(self, other: Any) -> Variable:
+        return OPS["int_div"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Variable:
+        return OPS["int_div"](other, self)
+
+    def __mod__(self, other: Any) -> Variable:
+        return OPS["mod"](self, other)
+
+    def __rmod__(self, other: Any) -> Variable:
+        return OPS["mod"](other, self)
+
+    def __pow__(self, other: Any) -> Variable:
+        return OPS["pow"](self, other)
+
+    def __rpow__(self, other: Any) -> Variable:
+        return OPS["pow"](other, self)
+
+    def __matmul__(self, other: Any) -> Variable:
+        return OPS["dot"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Variable:
+        return OPS["dot"](other, self)
+
+    def __neg__(self) -> Variable:
+        return OPS["neg"](self)
+
+    def __abs__(self) -> Variable:
+        return OPS["abs"](self)
+
+    def __and__(self, other: Any) -> Variable:
+        return OPS["and_"](self, other)
+
+    def __or__(self, other: Any) -> Variable:
+        return OPS["or_"](self, other)
+
+    def __xor__(self, other: Any) -> Variable:
+        return OPS["xor"](self, other)
+
+    def __invert__(self) -> Variable:
+        return OPS["invert"](self)
+
+    def __lt__(self, other: Any) -> Variable:
+        return OPS["lt"](self, other)
+
+    def __gt__(self, other: Any) -> Variable:
+        return OPS["gt"](self, other)
+
+    def __le__(self, other: Any) -> Variable:
+        return OPS["le"](self, other)
+
+    def __ge__(self, other: Any) -> Variable:
+        return OPS["ge"](self, other)
+
+    def __bool__(self) -> bool:
+        raise TypeMismatchError(
+            f"{self!r} has no truth value while the graph is built.",
+            hint="Use T.switch or ifelse, and T.and_, T.or_ in place of and, or.",
+        )
+
+    def __iter__(self) -> Iterator[Variable]:
+        raise TypeMismatchError(
+            f"{self!r} cannot be iterated over: its length is not known.",
+            hint="Use scan to loop over it, or T.sum in place of sum.",
+        )
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeMismatchError(
+            f"{self!r} cannot be assigned to: expressions do not change.",
+            hint="Use T.set_subtensor(x[i], value), which gives the changed tensor.",
+        )
+
+    def __getitem__(self, key: Any) -> Variable:
+        return Variable.indexed(self, key)
+
+    indexed: ClassVar[Callable[[Variable, Any], Variable]]
+    """Makes `x[key]`; filled in by the floor that knows indexing."""
+
+    # Methods that Theano's tensors have.
+
+    def dimshuffle(self, *pattern: Any) -> Variable:
+        """The axes in a new order; "x" is a new axis of length 1, missing ones are dropped."""
+        if len(pattern) == 1 and isinstance(pattern[0], list | tuple):
+            (pattern,) = pattern
+        return OPS["dimshuffle"](self, tuple(None if p in ("x", None) else p for p in pattern))
+
+    def __getattr__(self, name: str) -> Any:
+        # Only names not found above come here: x.sum(axis=0) is the op `sum` on x.
+        if not name.startswith("_"):
+            op = OPS.get(name)
+            if op is not None and op.method:
+                return _Method(op, self)
+        raise AttributeError(f"A tensor has no attribute {name!r}.")
+
+    @property
+    def T(self) -> Variable:
+        """The transpose: axes in reverse order."""
+        return OPS["transpose"](self)
+
+    @property
+    def shape(self) -> Variable:
+        """The lengths of the axes, an int64 vector."""
+        return OPS["shape"](self)
+
+    def eval(self, values: Mapping[Variable, Any] | None = None) -> Any:
+        """The value of the expression, given the values of its inputs."""
+        return Variable.evaluated(self, dict(values or {}))
+
+    evaluated: ClassVar[Callable[[Variable, dict[Variable, Any]], Any]]
+    """Computes an expression; filled in by the floor that knows functions."""
+
+
+class _Method:
+    """An op bound to its first input, so that `x.sum(axis=0)` reads as in Theano."""
+
+    def __init__(self, op: Op, variable: Variable) -> None:
+        self.op = op
+        self.variable = variable
+        self.__doc__ = op.doc
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.op(self.variable, *args, **kwargs)
+
+
+TensorType.variable = lambda type, name: Variable(type, name=name)
+
+
+class Constant(Variable):
+    """A leaf whose value is part of the expression.  Its axes of length 1 stretch."""
+
+    __slots__ = ("data", "identity")
+
+    def __init__(self, data: Any, dtype: str | None = None, name: str | None = None) -> None:
+        if dtype is None and isinstance(data, bool | int | float | complex):
+            dtype = literal_dtype(data)
+        value = np.array(data, dtype=dtype)
+        value.setflags(write=False)
+        super().__init__(TensorType(value.dtype, value.shape), name=name)
+        self.data: np.ndarray[Any, Any] = value
+        self.identity = (value.dtype.str, value.shape, value.tobytes())
+
+    def __repr__(self) -> str:
+        return self.name or np.array2string(self.data, threshold=6)
+
+
+def as_variable(value: Any, name: str | None = None) -> Variable:
+    """The variable itself, or a constant for a number, list or array."""
+    if isinstance(value, Variable):
+        return value
+    if isinstance(value, list | tuple) and any(isinstance(v, Variable) for v in value):
+        return OPS["stack"](list(value))
+    try:
+        array = value if isinstance(value, bool | int | float | complex) else np.asarray(value)
+        return Constant(array, name=name)
+    except (TypeError, ValueError) as error:
+        raise TypeMismatchError(
+            f"{type(value).__name__} cannot be made a tensor.",
+            expected="a variable, number, list or array",
+            got=type(value).__name__,
+        ) from error
+
+
+class Apply:
+    """One op applied to inputs.
+
+    params: the op's parameters by name, hashable values only.  outputs: the variables it
+    computes.  id: its number in a Graph (-1 in a free expression).  origins: ids of the canvas
+    nodes that it stems from.
+    """
+
+    __slots__ = ("__weakref__", "id", "inputs", "op", "origins", "outputs", "params")
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: Sequence[Variable],
+        params: Mapping[str, Any],
+        types: Sequence[TensorType],
+        origins: frozenset[str] = frozenset(),
+    ) -> None:
+        self.op = op
+        self.inputs: tuple[Variable, ...] = tuple(inputs)
+        self.params = dict(params)
+        self.outputs: tuple[Variable, ...] = tuple(
+            Variable(t, self, i) for i, t in enumerate(types)
+        )
+        self.id = -1
+        self.origins = origins
+
+    @property
+    def out(self) -> Variable:
+        """The only output."""
+        (out,) = self.outputs
+        return out
+
+    def key(self) -> tuple[Any, ...]:
+        """Equal for two applies that compute the same."""
+        inputs = [v.identity if isinstance(v, Constant) else id(v) for v in self.inputs]
+        if self.op.commutative:
+            inputs.sort(key=repr)
+        return (self.op.name, tuple(sorted(self.params.items())), *inputs)
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
+
+
+def walk(
+    outputs: Iterable[Variable], stop: Callable[[Variable], bool] = lambda v: False
+) -> list[Apply]:
+    """The applies that `outputs` need, inputs before users, without recursion.
+
+    Depends only on the structure, so equal expressions give equal orders.  `stop` tells of which
+    variables the owners are left out.
+    """
+    order: list[Apply] = []
+    seen: set[Apply] = set()
+    stack: list[tuple[Apply, int]] = []
+    for output in outputs:
+        if output.owner is None or stop(output) or output.owner in seen:
+            continue
+        seen.add(output.owner)
+        stack.append((output.owner, 0))
+        while stack:
+            node, port = stack.pop()
+            while port < len(node.inputs):
+                v = node.inputs[port]
+                port += 1
+                if v.owner is not None and v.owner not in seen and not stop(v):
+                    stack.append((node, port))
+                    seen.add(v.owner)
+                    node, port = v.owner, 0
+            order.append(node)
+    return order
+
+
+def leaves(outputs: Iterable[Variable]) -> list[Variable]:
+    """The variables without owner that `outputs` need, each once, in order of first use."""
+    outputs = list(outputs)
+    found = dict.fromkeys(v for node in walk(outputs) for v in node.inputs if v.owner is None)
+    found.update(dict.fromkeys(v for v in outputs if v.owner is None))
+    return list(found)
+
+
+def substitute(
+    outputs: Sequence[Variable], replacements: Mapping[Variable, Variable]
+) -> list[Variable]:
+    """Copies of `outputs` in which each key of `replacements` is its value.
+
+    Parts that do not depend on a replaced variable are shared, not copied.
+    """
+    new: dict[Variable, Variable] = dict(replacements)
+    for node in walk(outputs, stop=lambda v: v in replacements):
+        inputs = [new.get(v, v) for v in node.inputs]
+        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            copy = node.op.apply(inputs, node.params)
+            copy.origins = node.origins
+            for old, out in zip(node.outputs, copy.outputs, strict=True):
+                out.name = old.name
+                new.setdefault(old, out)
+    return [new.get(v, v) for v in outputs]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A part of a graph as a value: the body of a loop.  Equal only to itself."""
+
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+
+    def __lt__(self, other: object) -> bool:
+        return id(self) < id(other)
+
+
+class Sink:
+    """The place in a Graph where one of its outputs is read."""
+
+    __slots__ = ("position",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def __repr__(self) -> str:
+        return f"output {self.position}"
+
+
+class Graph:
+    """A copy of the expressions of `outputs`, held in a networkx multigraph to be rewritten.
+
+    Nodes of `network` are the Applies, the leaf Variables and a Sink per output.  An edge runs
+    from what computes a variable to what reads it; its key is the reader's port and its
+    `variable` attribute the variable that is read.
+
+    inputs: the leaf variables that are given from outside, not copied.
+    outputs: the variables that are computed, in order.
+    """
+
+    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
+        self.inputs = list(inputs)
+        self.network: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+        self._ids = itertools.count()
+        self._sinks = [Sink(i) for i in range(len(outputs))]
+        copies: dict[Variable, Variable] = {v: v for v in self.inputs}
+        self.network.add_nodes_from(self.inputs)
+        for node in walk(outputs, stop=lambda v: v in copies):
+            fresh = Apply(
+                node.op,
+                [copies.get(v, v) for v in node.inputs],
+                node.params,
+                [v.type for v in node.outputs],
+                node.origins,
+            )
+            for old, new in zip(node.outputs, fresh.outputs, strict=True):
+                new.name = old.name
+                new.origins = old.origins
+                copies.setdefault(old, new)
+            self._insert(fresh)
+        for sink, v in zip(self._sinks, outputs, strict=True):
+            self._connect(copies.get(v, v), sink, 0)
+
+    # Reading.
+
+    @property
+    def outputs(self) -> list[Variable]:
+        """The variables that the graph computes, in order."""
+        return [self._read(sink, 0) for sink in self._sinks]
+
+    @property
+    def applies(self) -> list[Apply]:
+        """The applies in the order in which they entered the graph."""
+        return [n for n in self.network if isinstance(n, Apply)]
+
+    def __len__(self) -> int:
+        return sum(isinstance(n, Apply) for n in self.network)
+
+    def toposort(self) -> list[Apply]:
+        """The applies in execution order, which depends only on the structure."""
+        return walk(self.outputs, stop=self._given)
+
+    def leaves(self) -> list[Variable]:
+        """The leaf variables in use: inputs, shared variables and constants."""
+        return [n for n in self.network if isinstance(n, Variable) and self.network.out_degree(n)]
+
+    def clients(self, variable: Variable) -> list[tuple[Apply | Sink, int]]:
+        """Who reads the variable, with the port."""
+        source: Any = variable if variable.owner is None else variable.owner
+        if source not in self.network:
+            return []
+        return [
+            (reader, port)
+            for _, reader, port, v in self.network.out_edges(source, keys=True, data="variable")
+            if v is variable
+        ]
+
+    def check_inputs(self, is_given: Callable[[Variable], bool]) -> None:
+        """Raise MissingInputError where a leaf is neither an input nor `is_given`."""
+        known = set(self.inputs)
+        for v in self.leaves():
+            if v not in known and not isinstance(v, Constant) and not is_given(v):
+                reader = self.clients(v)[0][0]
+                where = f" to compute {reader!r}" if isinstance(reader, Apply) else ""
+                raise MissingInputError(
+                    f"{v!r} is needed{where}, but it is not among the inputs.",
+                    node=v.name,
+                    expected=f"{v.type.name} {v.name or ''}".strip(),
+                    got="no value",
+                    hint="Add it to the inputs, give it a value with givens, or make it shared.",
+                )
+
+    # Changing.
+
+    def replace(self, old: Variable, new: Variable) -> tuple[list[Apply], list[Apply]]:
+        """Let everything that read `old` read `new`.
+
+        `new` may be an expression over variables of this graph; its applies are taken in.
+        Returns the applies that were removed because nothing reads them any more, and those
+        that were added.  Raises TypeMismatchError if dtype or rank would change.
+        """
+        if (old.dtype, old.ndim) != (new.dtype, new.ndim):
+            raise TypeMismatchError(
+                f"{old!r} cannot become {new!r}: its type would change.",
+                expected=str(old.type),
+                got=str(new.type),
+            )
+        if old is new:
+            return [], []
+        readers = self.clients(old)
+        added = [n for n in walk([new], stop=self._given) if n not in self.network]
+        for node in added:
+            self._insert(node)
+        if new.name is None:
+            new.name = old.name
+        for reader, port in readers:
+            self._disconnect(reader, port)
+            if isinstance(reader, Apply):
+                inputs = list(reader.inputs)
+                inputs[port] = new
+                reader.inputs = tuple(inputs)
+            self._connect(new, reader, port)
+        removed = self._prune(old)
+        born = frozenset().union(*(n.origins for n in removed)) if removed else frozenset()
+        for node in added:
+            node.origins |= born
+        return removed, [n for n in added if n in self.network]
+
+    # The multigraph; nobody else touches it.
+
+    def _given(self, variable: Variable) -> bool:
+        return variable.owner is not None and variable in self.network
+
+    def _insert(self, node: Apply) -> None:
+        node.id = next(self._ids)
+        self.network.add_node(node)
+        for port, v in enumerate(node.inputs):
+            self._connect(v, node, port)
+
+    def _connect(self, variable: Variable, reader: Apply | Sink, port: int) -> None:
+        # A computed variable that is itself an input of the graph is a leaf here.
+        leaf = variable.owner is None or variable in self.network
+        source: Any = variable if leaf else variable.owner
+        self.network.add_edge(source, reader, key=port, variable=variable)
+
+    def _edge_into(self, reader: Apply | Sink, port: int) -> tuple[Any, Variable]:
+        for source, _, key, variable in self.network.in_edges(reader, keys=True, data="variable"):
+            if key == port:
+                return source, variable
+        raise KeyError(port)
+
+    def _read(self, reader: Apply | Sink, port: int) -> Variable:
+        return self._edge_into(reader, port)[1]
+
+    def _disconnect(self, reader: Apply | Sink, port: int) -> None:
+        source, _ = self._edge_into(reader, port)
+        self.network.remove_edge(source, reader, key=port)
+
+    def _prune(self, variable: Variable) -> list[Apply]:
+        removed: list[Apply] = []
+        stack: list[Any] = [variable if variable.owner is None else variable.owner]
+        given = set(self.inputs)
+        while stack:
+            node = stack.pop()
+            if node not in self.network or self.network.out_degree(node) or node in given:
+                continue
+            if isinstance(node, Apply):
+                removed.append(node)
+                sources = list(self.network.predecessors(node))
+            else:
+                sources = []
+            self.network.remove_node(node)
+            stack.extend(sources)
+        return removed

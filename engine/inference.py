@@ -1,0 +1,66 @@
+"""From the shapes of what goes into a graph to the types of everything inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.errors import EngineError
+from engine.graph import Apply, Graph, Variable, walk
+from engine.types import TensorType
+
+
+def infer_types(
+    graph: Graph, shapes: Mapping[Variable, tuple[int, ...]]
+) -> dict[Variable, TensorType]:
+    """The type of every variable of the graph once the lengths of its leaves are known.
+
+    `shapes` has the shape of each input and shared variable.  A length stays None where it
+    depends on values.  Which axes stretch does not change: a matrix that happens to have one row
+    is still no row.  Raises what the ops raise (ShapeError, IndexOutOfRangeError, ...), except
+    in branches that may never be taken, which keep what was known of them.
+    """
+    types: dict[Variable, TensorType] = {}
+    for v in graph.leaves():
+        types[v] = TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable)
+    certain = set(walk_certain(graph))
+    for node in graph.toposort():
+        try:
+            results = node.op.infer(*(types.get(v, v.type) for v in node.inputs), **node.params)
+        except EngineError as error:
+            if node in certain:
+                raise _located(error, node) from None
+            results = tuple(v.type for v in node.outputs)
+        if isinstance(results, TensorType):
+            results = (results,)
+        for v, t in zip(node.outputs, results, strict=True):
+            types[v] = TensorType(t.dtype, t.shape, v.broadcastable)
+    return types
+
+
+def walk_certain(graph: Graph) -> list[Apply]:
+    """The applies that every run computes: those not only inside branches of lazy ops."""
+    reached = list(graph.outputs)
+    order: dict[Apply, None] = {}
+    while reached:
+        for node in walk(reached, stop=lambda v: v.owner is not None and v.owner.op.lazy is not None):
+            order[node] = None
+        lazy = [v.owner for v in _reads(reached, order) if v.owner is not None and v.owner.op.lazy]
+        reached = []
+        for node in dict.fromkeys(lazy):
+            if node not in order:
+                order[node] = None
+                reached.append(node.inputs[0])
+    return list(order)
+
+
+def _reads(outputs: list[Variable], order: dict[Apply, None]) -> list[Variable]:
+    return [*outputs, *(v for node in order if not node.op.lazy for v in node.inputs)]
+
+
+def _located(error: EngineError, node: Apply) -> EngineError:
+    if error.node is None:
+        arguments = ", ".join(v.name or v.type.name for v in node.inputs)
+        error.message = f"{node.op.name}({arguments}): {error.message}"
+        error.args = (error.message,)
+        error.node = min(node.origins) if node.origins else node.op.name
+    return error

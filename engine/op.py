@@ -1,0 +1,474 @@
+"""The op record: everything that anybody needs to know of an op, declared once.
+
+A record is read by the type checker, the NumPy interpreter, the gradient, the code generators,
+the printer, the graph document, the palette and the tests.  The makers `elementwise`, `reduction`
+and `composed` fill in what their family has in common.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.config import config
+from engine.errors import EngineError, OpError, ParameterError, TypeMismatchError
+from engine.graph import OPS, Apply, Variable, as_variable
+from engine.types import (
+    COMPLEX,
+    DISCRETE,
+    FLOATS,
+    INTEGERS,
+    Shape,
+    TensorType,
+    broadcast,
+    normalize_axes,
+    to_float,
+    upcast,
+)
+
+ParamType = Literal[
+    "int", "float", "bool", "string", "axis", "ints", "dtype", "shape", "index", "graph"
+]
+DtypeRule = Callable[[Sequence[str]], tuple[str, str]]
+"""From the inputs' dtypes to the dtype computed in and the dtype of the result."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input of an op: its name, what it is, and whether it takes any number of tensors."""
+
+    name: str
+    doc: str = ""
+    variadic: bool = False
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of an op: a plain, hashable value that is no tensor."""
+
+    name: str
+    type: ParamType
+    default: Any = None
+    doc: str = ""
+    choices: tuple[str, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """How a reduction runs over one element after another, as texts in the kernel's language.
+
+    start: the accumulator at first.  step: the accumulator after one more element, of `{acc}`
+    and `{x}`.  finish: the result, of `{acc}` and the number of elements `{n}`.
+    """
+
+    start: str
+    step: str
+    finish: str = "{acc}"
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One op.
+
+    name: unique, stable, the name in documents.  doc: one or two sentences for people.
+    ports, results: what goes in and comes out.  params: its plain parameters.
+    infer: `(*types, **params)` to the type (or tuple of types) of the results; raises
+        ShapeError or TypeMismatchError.
+    numpy: `(*arrays, **params)` to the result(s): the meaning, with which all else is compared.
+    grad: `(g, y, *inputs, **params)` to a list with the gradient for each input as an
+        expression, None where there is no path; g and y are tuples where there are several
+        results.  no_grad: why there is none.
+    scalar: the op on single elements, in the text that all kernels share; only elementwise.
+    rule: the dtypes of an elementwise op.
+    fold: a reduction's loop.  view: how the result lies in the input's memory, for ops that
+        move no data: `(shape, strides, **params)` to `(offset, shape, strides)` in elements, or
+        None where it must be copied.
+    body: builds the op out of others; such an op expands where it is called.
+    lazy: `(condition, **params)` to the number of the one further input that is needed.
+    from_shape: whether the result depends only on the shapes of the inputs.
+    higher_order: the op has blocks as parameters; numpy gets the interpreter and grad gets the differentiation function itself as its first argument.
+    symbol, tex, infix: how it is shown; tex and infix are templates of the ports' names.
+    precedence: how tightly infix binds; brackets are set from it.
+    domain: where tests draw the inputs, one (low, high) for all or one for each.
+    method: whether tensors offer it as a method.
+    """
+
+    name: str
+    doc: str
+    category: str
+    ports: tuple[Port, ...]
+    infer: Callable[..., TensorType | tuple[TensorType, ...]]
+    numpy: Callable[..., Any] | None
+    results: tuple[str, ...] = ("out",)
+    params: tuple[Param, ...] = ()
+    grad: Callable[..., Sequence[Variable | None]] | None = None
+    no_grad: str | None = None
+    scalar: str | None = None
+    rule: DtypeRule | None = None
+    fold: Fold | None = None
+    view: Callable[..., tuple[int, tuple[int, ...], tuple[int, ...]] | None] | None = None
+    body: Callable[..., Variable] | None = None
+    lazy: Callable[..., int] | None = None
+    from_shape: bool = False
+    higher_order: bool = False
+    commutative: bool = False
+    associative: bool = False
+    symbol: str | None = None
+    tex: str | None = None
+    infix: str | None = None
+    precedence: int = 100
+    aliases: tuple[str, ...] = ()
+    domain: tuple[float, float] | tuple[tuple[float, float], ...] = (-3.0, 3.0)
+    dtypes: frozenset[str] = field(default=DISCRETE | FLOATS)
+    method: bool = True
+    hidden: bool = False
+
+    def __post_init__(self) -> None:
+        missing = [n for n in ("name", "doc", "category", "ports", "infer") if not getattr(self, n)]
+        if self.numpy is None and self.body is None and self.lazy is None:
+            missing.append("numpy")
+        if self.grad is None and not self.no_grad and self.body is None:
+            missing.append("grad, or no_grad with the reason")
+        if missing:
+            raise OpError(f"The op {self.name!r} does not state its {', '.join(missing)}.")
+        for name in (self.name, *self.aliases):
+            if name in OPS:
+                raise OpError(f"There are two ops called {name!r}.")
+            OPS[name] = self
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it treats each element by itself."""
+        return self.scalar is not None
+
+    @property
+    def variadic(self) -> bool:
+        """Whether its last port takes any number of inputs, as a list."""
+        return self.ports[-1].variadic
+
+    def apply(self, inputs: Sequence[Variable], params: Mapping[str, Any]) -> Apply:
+        """Type-check and apply to variables; every parameter must be given."""
+        try:
+            types = self.infer(*(v.type for v in inputs), **params)
+        except EngineError as error:
+            if error.node is None:
+                arguments = ", ".join(v.name or str(v.type) for v in inputs)
+                error.node = self.name
+                error.message = f"{self.name}({arguments}): {error.message}"
+                error.args = (error.message,)
+            raise
+        if isinstance(types, TensorType):
+            types = (types,)
+        return Apply(self, inputs, params, types)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The result of the op on variables, numbers or arrays; a list where there are several."""
+        inputs, params = self.bind(args, kwargs)
+        if self.body is not None:
+            return self.body(*inputs, **params)
+        outputs = self.apply(inputs, params).outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def bind(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Variable], dict[str, Any]]:
+        """Sort the arguments of a call into inputs and parameters.
+
+        Raises ParameterError where one is missing, doubled, or unknown.
+        """
+        names = [p.name for p in self.ports] + [p.name for p in self.params]
+        if len(args) > len(names):
+            raise ParameterError(
+                f"{self.name} takes {len(names)} arguments, not {len(args)}.",
+                expected=", ".join(names),
+            )
+        given = dict(zip(names, args, strict=False))
+        for name, value in kwargs.items():
+            if name not in names or name in given:
+                state = "twice" if name in given else "but has no such argument"
+                raise ParameterError(
+                    f"{self.name} was given {name!r} {state}.", expected=", ".join(names), got=name
+                )
+            given[name] = value
+        for port in self.ports:
+            if port.variadic:
+                given.setdefault(port.name, ())
+            elif port.name not in given:
+                raise ParameterError(f"{self.name} needs an input {port.name!r}.", port=port.name)
+        inputs: list[Variable] = []
+        for port in self.ports:
+            value = given[port.name]
+            inputs += map(as_variable, value) if port.variadic else [as_variable(value)]
+        params = {p.name: _frozen(p, given.get(p.name, p.default)) for p in self.params}
+        return inputs, params
+
+    def evaluate(self, *arrays: Any, **params: Any) -> Any:
+        """The NumPy value, in the dtypes of the type rule."""
+        if self.numpy is None:
+            raise OpError(f"{self.name} has no value of its own.")
+        if self.rule is None:
+            return self.numpy(*arrays, **params)
+        values = [np.asarray(a) for a in arrays]
+        working, result = self.rule([v.dtype.name for v in values])
+        with np.errstate(all="ignore"):
+            out = self.numpy(*(v.astype(working, copy=False) for v in values), **params)
+        return np.asarray(out).astype(result, copy=False)
+
+
+def _frozen(param: Param, value: Any) -> Any:
+    """A parameter's value in its hashable form; ParameterError where it is of another type."""
+    if value is None or param.type in {"index", "graph"}:
+        return value
+    try:
+        match param.type:
+            case "int":
+                return int(value)
+            case "float":
+                return float(value)
+            case "bool":
+                return bool(value)
+            case "dtype":
+                return TensorType(config.floatX if value == "floatX" else value).dtype
+            case "axis" if isinstance(value, int | np.integer) and not isinstance(value, bool):
+                return int(value)
+            case "axis" | "ints":
+                return tuple(int(v) for v in value)
+            case "shape":
+                return tuple(None if v is None else int(v) for v in value)
+            case _:
+                pass
+    except (TypeError, ValueError) as error:
+        if isinstance(error, EngineError):
+            raise
+        raise ParameterError(
+            f"{param.name} cannot be {value!r}.", port=param.name, expected=param.type
+        ) from error
+    if param.choices and value not in param.choices:
+        raise ParameterError(
+            f"{param.name} cannot be {value!r}.",
+            port=param.name,
+            expected=" or ".join(param.choices),
+            got=str(value),
+        )
+    return value
+
+
+# dtype rules of elementwise ops
+
+
+def upcasting(dtypes: Sequence[str]) -> tuple[str, str]:
+    """Computed in and returned as the dtype that holds all inputs."""
+    dtype = upcast(*dtypes)
+    return dtype, dtype
+
+
+def floating(dtypes: Sequence[str]) -> tuple[str, str]:
+    """As upcasting, but ints become floats: 8 and 16 bits float32, more float64."""
+    dtype = to_float(upcast(*dtypes))
+    return dtype, dtype
+
+
+def comparing(dtypes: Sequence[str]) -> tuple[str, str]:
+    """Compared in the dtype that holds all inputs; the result is bool."""
+    return upcast(*dtypes), "bool"
+
+
+def dividing(dtypes: Sequence[str]) -> tuple[str, str]:
+    """Integers divide to floatX, anything else as upcasting."""
+    dtype = config.floatX if all(d in DISCRETE for d in dtypes) else upcast(*dtypes)
+    return dtype, dtype
+
+
+def arithmetic(dtypes: Sequence[str]) -> tuple[str, str]:
+    """As upcasting; bools alone are refused."""
+    if all(d == "bool" for d in dtypes):
+        raise TypeMismatchError(
+            "bool has no arithmetic of this kind.",
+            expected="a number",
+            got="bool",
+            hint="Use and_, or_, xor, invert, or cast to an integer first.",
+        )
+    return upcasting(dtypes)
+
+
+# makers
+
+
+def elementwise(
+    name: str,
+    *,
+    doc: str,
+    category: str,
+    numpy: Callable[..., Any],
+    scalar: str,
+    grad: Callable[..., Sequence[Variable | None]] | None = None,
+    rule: DtypeRule = upcasting,
+    **facts: Any,
+) -> Op:
+    """An op on each element, with broadcasting.
+
+    The ports are the parameters of `numpy`.  The gradients may have the broadcast shape; they
+    are summed back to the shape of each input here.
+    """
+    ports = tuple(Port(p) for p in inspect.signature(numpy).parameters)
+    used = set(re.findall(r"\{(\w+)\}", scalar))
+    if not used <= {p.name for p in ports}:
+        raise OpError(f"The kernel text of {name!r} uses {used - {p.name for p in ports}}.")
+
+    def infer(*types: TensorType) -> TensorType:
+        return broadcast(types).with_dtype(rule([t.dtype for t in types])[1])
+
+    def summed_grad(g: Variable, y: Variable, *inputs: Variable) -> list[Variable | None]:
+        assert grad is not None
+        if y.dtype in DISCRETE:
+            return [zero_gradient(x) for x in inputs]
+        return [
+            None if gx is None else unbroadcast(gx, x)
+            for gx, x in zip(grad(g, y, *inputs), inputs, strict=True)
+        ]
+
+    return Op(
+        name=name,
+        doc=doc,
+        category=category,
+        ports=ports,
+        infer=infer,
+        numpy=numpy,
+        scalar=scalar,
+        grad=summed_grad if grad else None,
+        rule=rule,
+        **facts,
+    )
+
+
+def zero_gradient(x: Variable) -> Variable:
+    """Zeros of x's shape, in the float dtype that gradients of x have."""
+    dtype = x.dtype if x.dtype not in DISCRETE else config.floatX
+    zero = as_variable(np.zeros((), dtype))
+    return zero if x.ndim == 0 else OPS["fill"](x, zero)
+
+
+def unbroadcast(g: Variable, x: Variable) -> Variable:
+    """Sum the gradient `g` over the axes along which x was stretched to g's shape."""
+    lead = g.ndim - x.ndim
+    if lead:
+        g = OPS["sum"](g, axis=tuple(range(lead)))
+    axes = tuple(
+        i
+        for i, (bx, bg) in enumerate(zip(x.broadcastable, g.broadcastable, strict=True))
+        if bx and not bg
+    )
+    return OPS["sum"](g, axis=axes, keepdims=True) if axes else g
+
+
+AXIS = Param("axis", "axis", None, "the axis or axes to reduce; none means all")
+KEEPDIMS = Param("keepdims", "bool", False, "keep reduced axes with length 1")
+
+
+def reduction(
+    name: str,
+    *,
+    doc: str,
+    numpy: Callable[..., Any],
+    fold: Fold | None,
+    result: Callable[[str], str] = lambda dtype: dtype,
+    category: str = "Reductions",
+    **facts: Any,
+) -> Op:
+    """An op that folds axes away.  `result` gives the dtype; `numpy` takes (x, axis, keepdims)."""
+
+    def infer(x: TensorType, axis: Any, keepdims: bool) -> TensorType:
+        return reduced(x, axis, keepdims).with_dtype(result(x.dtype))
+
+    def evaluate(x: Any, axis: Any, keepdims: bool) -> Any:
+        x = np.asarray(x)
+        axes = normalize_axes(axis, x.ndim)
+        out = numpy(x, axis=axes, keepdims=keepdims)
+        return np.asarray(out).astype(result(x.dtype.name), copy=False)
+
+    return Op(
+        name=name,
+        doc=doc,
+        category=category,
+        ports=(Port("x"),),
+        params=(AXIS, KEEPDIMS),
+        infer=infer,
+        numpy=evaluate,
+        fold=fold,
+        **facts,
+    )
+
+
+def reduced(x: TensorType, axis: Any, keepdims: bool) -> TensorType:
+    """The type after folding the axes away."""
+    axes = normalize_axes(axis, x.ndim)
+    shape: list[int | None] = []
+    pattern: list[bool] = []
+    for i, n in enumerate(x.shape):
+        if i not in axes:
+            shape.append(n)
+            pattern.append(x.broadcastable[i])
+        elif keepdims:
+            shape.append(1)
+            pattern.append(True)
+    return TensorType(x.dtype, shape, pattern)
+
+
+def restore_axes(y: Variable, x: Variable, axis: Any, keepdims: bool) -> Variable:
+    """Give a reduced tensor its lost axes back with length 1, so that it stretches against x."""
+    if keepdims or x.ndim == y.ndim == 0:
+        return y
+    axes = normalize_axes(axis, x.ndim)
+    kept = iter(range(y.ndim))
+    return OPS["dimshuffle"](y, tuple(None if i in axes else next(kept) for i in range(x.ndim)))
+
+
+def composed(
+    name: str, *, doc: str, category: str, body: Callable[..., Variable], **facts: Any
+) -> Op:
+    """An op made of others: it expands where it is called and needs no kernel and no gradient.
+
+    Its ports are the parameters of `body` without default, unless `ports` says otherwise.
+    """
+    params: tuple[Param, ...] = facts.pop("params", ())
+    known = {p.name for p in params}
+    ports = facts.pop("ports", None) or tuple(
+        Port(p) for p in inspect.signature(body).parameters if p not in known
+    )
+
+    def infer(*types: TensorType, **values: Any) -> TensorType:
+        return body(*(Variable(t) for t in types), **values).type
+
+    return Op(
+        name=name, doc=doc, category=category, ports=ports, params=params,
+        infer=infer, numpy=None, body=body, **facts,
+    )  # fmt: skip
+
+
+def sum_dtype(dtype: str) -> str:
+    """Sums and products of small integers are 64 bits wide."""
+    if dtype in INTEGERS or dtype == "bool":
+        return "uint64" if dtype.startswith("uint") else "int64"
+    return dtype
+
+
+def accumulator(dtype: str) -> str:
+    """The dtype in which a sum is kept: float16 and float32 in float64."""
+    if dtype in COMPLEX:
+        return "complex128"
+    return "float64" if dtype in FLOATS else sum_dtype(dtype)
+
+
+def no_shape(ndim: int) -> Shape:
+    """A shape of which only the rank is known."""
+    return (None,) * ndim

@@ -1,0 +1,233 @@
+"""dtypes, promotion, shapes and broadcasting: what is known of a tensor before it has a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from engine.config import config
+from engine.errors import ShapeError, TypeMismatchError
+
+DTYPES = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+)
+PREFIXES = {
+    "b": "int8",
+    "w": "int16",
+    "i": "int32",
+    "l": "int64",
+    "f": "float32",
+    "d": "float64",
+    "c": "complex64",
+    "z": "complex128",
+}
+KINDS: dict[str, tuple[int | None, ...]] = {
+    "scalar": (),
+    "vector": (None,),
+    "row": (1, None),
+    "col": (None, 1),
+    "matrix": (None, None),
+    "tensor3": (None,) * 3,
+    "tensor4": (None,) * 4,
+    "tensor5": (None,) * 5,
+    "tensor6": (None,) * 6,
+    "tensor7": (None,) * 7,
+}
+INTEGERS = frozenset(d for d in DTYPES if d.startswith(("int", "uint")))
+DISCRETE = INTEGERS | {"bool"}
+FLOATS = frozenset({"float16", "float32", "float64"})
+COMPLEX = frozenset({"complex64", "complex128"})
+
+Shape = tuple[int | None, ...]
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A shape as text, unknown lengths as `?`: `(?, 3)`, `(2,)`, `()`."""
+    inner = ", ".join("?" if n is None else str(n) for n in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """What is known of a tensor: dtype, rank, known lengths, and which axes may be stretched.
+
+    `shape` has an int for each known length and None for each unknown one; booleans are
+    Theano's broadcast pattern (True is a known length of 1).  `broadcastable` tells which axes
+    of length 1 stretch against longer ones; it is `length == 1` unless given.  An axis not
+    marked so is never stretched, even if it has length 1 when the graph runs.
+    """
+
+    dtype: str
+    shape: Shape
+    broadcastable: tuple[bool, ...]
+    variable: ClassVar[Callable[[TensorType, str | None], Any]]
+    """Makes a variable of a type; filled in by the floor that knows variables."""
+
+    def __init__(
+        self,
+        dtype: Any,
+        shape: Sequence[int | bool | None] = (),
+        broadcastable: Sequence[bool] | None = None,
+    ) -> None:
+        name = np.dtype(dtype).name
+        if name not in DTYPES:
+            raise TypeMismatchError(
+                f"There is no tensor of dtype {name}.", expected=", ".join(DTYPES), got=name
+            )
+        lengths = tuple(_length(n) for n in shape)
+        object.__setattr__(self, "dtype", name)
+        object.__setattr__(self, "shape", lengths)
+        pattern = (n == 1 for n in lengths) if broadcastable is None else broadcastable
+        object.__setattr__(self, "broadcastable", tuple(bool(b) for b in pattern))
+
+    @property
+    def ndim(self) -> int:
+        """The rank: how many axes."""
+        return len(self.shape)
+
+    @property
+    def name(self) -> str:
+        """Theano's name of the type (`dmatrix`) where there is one, else `float64 (?, 3)`."""
+        pattern = tuple(1 if b else None for b in self.broadcastable)
+        for letter, dtype in PREFIXES.items():
+            for kind, shape in KINDS.items():
+                if dtype == self.dtype and shape == pattern:
+                    return letter + kind
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {shape_text(self.shape)}"
+
+    def __call__(self, name: str | None = None) -> Any:
+        """A new variable of this type, as in `TensorType("float32", (False,) * 5)("x")`."""
+        return TensorType.variable(self, name)
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        """The same shape and pattern with another dtype."""
+        return TensorType(dtype, self.shape, self.broadcastable)
+
+    def accepts(self, other: TensorType) -> bool:
+        """Whether every value of `other` is a value of this type."""
+        return (
+            self.dtype == other.dtype
+            and self.ndim == other.ndim
+            and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
+        )
+
+
+def _length(n: int | bool | None) -> int | None:
+    if isinstance(n, bool | np.bool_):
+        return 1 if n else None
+    if n is None:
+        return None
+    if n < 0:
+        raise ShapeError(f"An axis cannot have length {n}.", expected="0 or more", got=str(n))
+    return int(n)
+
+
+def upcast(*dtypes: str) -> str:
+    """The dtype that holds all of `dtypes`: NumPy's promotion, whatever the values are."""
+    return str(np.result_type(*(np.dtype(d) for d in dtypes)))
+
+
+def to_float(dtype: str) -> str:
+    """The dtype in which a function like exp is computed: 8 and 16 bits give float32."""
+    if dtype in FLOATS or dtype in COMPLEX:
+        return dtype
+    return "float32" if dtype in {"bool", "int8", "int16", "uint8", "uint16"} else "float64"
+
+
+def literal_dtype(value: bool | int | float | complex) -> str:
+    """Theano's dtype of a Python number: the smallest int that holds it, float32 if exact.
+
+    1 is int8, 300 int16, 1.5 float32, 1.1 float64 (float32 when floatX is float32).
+    """
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        for dtype in ("int8", "int16", "int32", "int64", "uint64"):
+            bounds = np.iinfo(dtype)
+            if bounds.min <= value <= bounds.max:
+                return dtype
+        raise TypeMismatchError(
+            f"{value} does not fit into 64 bits.", hint="Write it as a float, for example 1e20."
+        )
+    if isinstance(value, complex):
+        return "complex64" if config.floatX == "float32" else "complex128"
+    exact = float(np.float32(value)) == value or value != value
+    return "float32" if exact or config.floatX == "float32" else "float64"
+
+
+def broadcast(types: Sequence[TensorType], names: Sequence[str | None] = ()) -> TensorType:
+    """The type of an elementwise result, dtype of the first.
+
+    Shapes are aligned on the right.  An axis stretches only where it is marked broadcastable or
+    missing; two known lengths that differ are a ShapeError naming both shapes and the axis.
+    """
+    ndim = max(t.ndim for t in types)
+    shape: list[int | None] = []
+    pattern: list[bool] = []
+    for axis in range(ndim):
+        length: int | None = None
+        stretches = True
+        for t in types:
+            i = axis - (ndim - t.ndim)
+            if i < 0 or t.broadcastable[i]:
+                continue
+            stretches = False
+            n = t.shape[i]
+            if n is not None and length is not None and n != length:
+                raise ShapeError(
+                    f"Shapes {_shapes(types, names)} do not fit together on axis {axis}: "
+                    f"{length} against {n}.",
+                    expected=f"equal lengths on axis {axis}",
+                    got=f"{length} and {n}",
+                    hint="Only an axis declared broadcastable (row, col, or a literal 1) stretches.",
+                )
+            length = n if length is None else length
+        shape.append(1 if stretches else length)
+        pattern.append(stretches)
+    return TensorType(types[0].dtype, shape, pattern)
+
+
+def _shapes(types: Iterable[TensorType], names: Sequence[str | None]) -> str:
+    texts = [shape_text(t.shape) for t in types]
+    for i, name in enumerate(names):
+        if name:
+            texts[i] += f" of {name}"
+    return " and ".join(texts)
+
+
+def normalize_axis(axis: int, ndim: int) -> int:
+    """The axis counted from the front; raises ShapeError where there is no such axis."""
+    if not -ndim <= axis < ndim:
+        raise ShapeError(
+            f"There is no axis {axis} in a tensor of {ndim} dimension{'s' * (ndim != 1)}.",
+            expected=f"{-ndim} to {ndim - 1}" if ndim else "no axis",
+            got=str(axis),
+        )
+    return axis + ndim if axis < 0 else axis
+
+
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Sorted axes counted from the front; None stands for all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = [axis] if isinstance(axis, int | np.integer) else list(axis)
+    return tuple(sorted({normalize_axis(int(a), ndim) for a in axes}))
