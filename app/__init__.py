@@ -1,0 +1,1 @@
+"""Wiregrad's server and command line."""
