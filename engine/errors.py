@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -34,6 +35,14 @@ class EngineError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def within(self, op: str, arguments: Sequence[str], node: str | None = None) -> EngineError:
+        """The same error, naming the call in which it arose, unless it already has an address."""
+        if self.node is None:
+            self.node = node or op
+            self.message = f"{op}({', '.join(arguments)}): {self.message}"
+            self.args = (self.message,)
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """The error as the plain record that travels over the wire."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import networkx as nx
 import numpy as np
 
-from engine.errors import MissingInputError, TypeMismatchError
+from engine.errors import EngineError, MissingInputError, TypeMismatchError
 from engine.types import TensorType, literal_dtype
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class Variable:
         raise AttributeError(f"A tensor has no attribute {name!r}.")
 
     @property
-    def T(self) -> Variable:
+    def T(self) -> Variable:  # noqa: N802 -- NumPy's and Theano's name
         """The transpose: axes in reverse order."""
         return OPS["transpose"](self)
 
@@ -299,6 +299,11 @@ class Apply:
         """The only output."""
         (out,) = self.outputs
         return out
+
+    def located(self, error: EngineError) -> EngineError:
+        """The error, naming this apply and the canvas node that it comes from."""
+        arguments = [v.name or v.type.name for v in self.inputs]
+        return error.within(self.op.name, arguments, min(self.origins, default=None))
 
     def key(self) -> tuple[Any, ...]:
         """Equal for two applies that compute the same."""
@@ -452,11 +457,8 @@ class Graph:
         source: Any = variable if variable.owner is None else variable.owner
         if source not in self.network:
             return []
-        return [
-            (reader, port)
-            for _, reader, port, v in self.network.out_edges(source, keys=True, data="variable")
-            if v is variable
-        ]
+        edges: Any = self.network.out_edges(source, keys=True, data="variable")
+        return [(reader, port) for _, reader, port, v in edges if v is variable]
 
     def check_inputs(self, is_given: Callable[[Variable], bool]) -> None:
         """Raise MissingInputError where a leaf is neither an input nor `is_given`."""
@@ -527,7 +529,8 @@ class Graph:
         self.network.add_edge(source, reader, key=port, variable=variable)
 
     def _edge_into(self, reader: Apply | Sink, port: int) -> tuple[Any, Variable]:
-        for source, _, key, variable in self.network.in_edges(reader, keys=True, data="variable"):
+        edges: Any = self.network.in_edges(reader, keys=True, data="variable")
+        for source, _, key, variable in edges:
             if key == port:
                 return source, variable
         raise KeyError(port)

@@ -28,7 +28,7 @@ def infer_types(
             results = node.op.infer(*(types.get(v, v.type) for v in node.inputs), **node.params)
         except EngineError as error:
             if node in certain:
-                raise _located(error, node) from None
+                raise node.located(error) from None
             results = tuple(v.type for v in node.outputs)
         if isinstance(results, TensorType):
             results = (results,)
@@ -42,7 +42,9 @@ def walk_certain(graph: Graph) -> list[Apply]:
     reached = list(graph.outputs)
     order: dict[Apply, None] = {}
     while reached:
-        for node in walk(reached, stop=lambda v: v.owner is not None and v.owner.op.lazy is not None):
+        for node in walk(
+            reached, stop=lambda v: v.owner is not None and v.owner.op.lazy is not None
+        ):
             order[node] = None
         lazy = [v.owner for v in _reads(reached, order) if v.owner is not None and v.owner.op.lazy]
         reached = []
@@ -55,12 +57,3 @@ def walk_certain(graph: Graph) -> list[Apply]:
 
 def _reads(outputs: list[Variable], order: dict[Apply, None]) -> list[Variable]:
     return [*outputs, *(v for node in order if not node.op.lazy for v in node.inputs)]
-
-
-def _located(error: EngineError, node: Apply) -> EngineError:
-    if error.node is None:
-        arguments = ", ".join(v.name or v.type.name for v in node.inputs)
-        error.message = f"{node.op.name}({arguments}): {error.message}"
-        error.args = (error.message,)
-        error.node = min(node.origins) if node.origins else node.op.name
-    return error

@@ -93,7 +93,8 @@ class Op:
     body: builds the op out of others; such an op expands where it is called.
     lazy: `(condition, **params)` to the number of the one further input that is needed.
     from_shape: whether the result depends only on the shapes of the inputs.
-    higher_order: the op has blocks as parameters; numpy gets the interpreter and grad gets the differentiation function itself as its first argument.
+    higher_order: the op has blocks as parameters; numpy gets the interpreter and grad the
+        differentiation function as first argument.
     symbol, tex, infix: how it is shown; tex and infix are templates of the ports' names.
     precedence: how tightly infix binds; brackets are set from it.
     domain: where tests draw the inputs, one (low, high) for all or one for each.
@@ -161,23 +162,22 @@ class Op:
         try:
             types = self.infer(*(v.type for v in inputs), **params)
         except EngineError as error:
-            if error.node is None:
-                arguments = ", ".join(v.name or str(v.type) for v in inputs)
-                error.node = self.name
-                error.message = f"{self.name}({arguments}): {error.message}"
-                error.args = (error.message,)
+            error.within(self.name, [v.name or str(v.type) for v in inputs])
             raise
         if isinstance(types, TensorType):
             types = (types,)
         return Apply(self, inputs, params, types)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The result of the op on variables, numbers or arrays; a list where there are several."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Variable:
+        """The result of the op on variables, numbers or arrays."""
         inputs, params = self.bind(args, kwargs)
         if self.body is not None:
             return self.body(*inputs, **params)
-        outputs = self.apply(inputs, params).outputs
-        return outputs[0] if len(outputs) == 1 else list(outputs)
+        return self.apply(inputs, params).out
+
+    def each(self, *args: Any, **kwargs: Any) -> list[Variable]:
+        """All results of an op that has several."""
+        return list(self.apply(*self.bind(args, kwargs)).outputs)
 
     def bind(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]

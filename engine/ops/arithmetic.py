@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.graph import OPS
-from engine.op import arithmetic, dividing, elementwise, floating, upcasting, zero_gradient
+from engine.op import Op, arithmetic, dividing, elementwise, floating, upcasting, zero_gradient
 from engine.types import COMPLEX
 
 CATEGORY = "Arithmetic"
@@ -125,7 +125,7 @@ abs = elementwise(
     grad=lambda g, out, x: [g * sgn(x)],
 )  # fmt: skip
 
-sgn = elementwise(
+sgn: Op = elementwise(
     "sgn", symbol="±", category=CATEGORY, tex=r"\operatorname{{sgn}}\left({x}\right)",
     doc="-1, 0 or 1 by the sign of each element.",
     aliases=("sign",), rule=arithmetic,

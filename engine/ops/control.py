@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Block, Variable
+from engine.graph import OPS, Block
 from engine.op import Op, Param, Port
 from engine.types import DISCRETE, TensorType, upcast
 
@@ -26,13 +26,11 @@ def _ifelse_type(condition: TensorType, then: TensorType, other: TensorType) -> 
             port="other", expected=str(then), got=str(other),
         )  # fmt: skip
     shape = [a if a == b else None for a, b in zip(then.shape, other.shape, strict=True)]
-    pattern = [
-        a and b for a, b in zip(then.broadcastable, other.broadcastable, strict=True)
-    ]
+    pattern = [a and b for a, b in zip(then.broadcastable, other.broadcastable, strict=True)]
     return TensorType(upcast(then.dtype, other.dtype), shape, pattern)
 
 
-ifelse = Op(
+ifelse: Op = Op(
     name="ifelse", symbol="if", category=CATEGORY, method=False,
     tex=r"\begin{{cases}} {then} & {condition} \\ {other} & \text{{else}} \end{{cases}}",
     doc="One of two tensors by a condition; the other is not computed.",
@@ -68,14 +66,13 @@ def _scan_type(
                 hint="Cast the first state or the step's result.",
             )  # fmt: skip
     return tuple(
-        TensorType(v.dtype, (None, *v.type.shape), (False, *v.broadcastable))
-        for v in block.outputs
+        TensorType(v.dtype, (None, *v.type.shape), (False, *v.broadcastable)) for v in block.outputs
     )
 
 
 def _scan_value(
     interpret: Interpreter, steps: Any, *inputs: Any, block: Block, sequences: int, states: int
-) -> tuple[Any, ...]:
+) -> Any:
     walked = inputs[:sequences]
     state = list(inputs[sequences : sequences + states])
     constant = inputs[sequences + states :]
@@ -92,10 +89,11 @@ def _scan_value(
         state = results[:states]
         for trace, value in zip(traces, results, strict=True):
             trace.append(value)
-    return tuple(
+    stacked = tuple(
         np.stack(trace) if trace else np.zeros((0, *(n or 0 for n in v.type.shape)), v.dtype)
         for trace, v in zip(traces, block.outputs, strict=True)
     )
+    return stacked if len(stacked) > 1 else stacked[0]
 
 
 scan = Op(

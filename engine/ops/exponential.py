@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.graph import OPS
-from engine.op import elementwise, floating
+from engine.op import Op, elementwise, floating
 
 EXPONENTIAL = "Exponentials"
 TRIGONOMETRIC = "Trigonometry"
@@ -42,7 +42,7 @@ expm1 = elementwise(
     grad=lambda g, y, x: [g * exp(x)],
 )  # fmt: skip
 
-sin = elementwise(
+sin: Op = elementwise(
     "sin", symbol="sin", category=TRIGONOMETRIC, tex=r"\sin\left({x}\right)", rule=floating,
     doc="The sine of an angle in radians.",
     numpy=lambda x: np.sin(x),
@@ -50,7 +50,7 @@ sin = elementwise(
     grad=lambda g, y, x: [g * cos(x)],
 )  # fmt: skip
 
-cos = elementwise(
+cos: Op = elementwise(
     "cos", symbol="cos", category=TRIGONOMETRIC, tex=r"\cos\left({x}\right)", rule=floating,
     doc="The cosine of an angle in radians.",
     numpy=lambda x: np.cos(x),
@@ -67,7 +67,7 @@ tan = elementwise(
     grad=lambda g, y, x: [g * (OPS["sqr"](y) + 1)],
 )  # fmt: skip
 
-sinh = elementwise(
+sinh: Op = elementwise(
     "sinh", symbol="sinh", category=TRIGONOMETRIC, tex=r"\sinh\left({x}\right)", rule=floating,
     doc="The hyperbolic sine.",
     numpy=lambda x: np.sinh(x),
@@ -75,7 +75,7 @@ sinh = elementwise(
     grad=lambda g, y, x: [g * cosh(x)],
 )  # fmt: skip
 
-cosh = elementwise(
+cosh: Op = elementwise(
     "cosh", symbol="cosh", category=TRIGONOMETRIC, tex=r"\cosh\left({x}\right)", rule=floating,
     doc="The hyperbolic cosine.",
     numpy=lambda x: np.cosh(x),

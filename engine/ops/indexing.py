@@ -134,7 +134,7 @@ def _assigned(x: Any, value: Any, *given: Any, index: tuple[Entry, ...]) -> Any:
 
 CHANGED = (Port("x"), Port("value"), Port("indices", variadic=True))
 
-inc_subtensor_op = Op(
+inc_subtensor_op: Op = Op(
     name="increase_at", symbol="x[i]+=", category="Indexing", method=False,
     doc="The tensor with the value added to one part of it.",
     ports=CHANGED, params=(INDEX,), infer=_changed_type, numpy=_increased,
@@ -143,7 +143,7 @@ inc_subtensor_op = Op(
     ],
 )  # fmt: skip
 
-set_subtensor_op = Op(
+set_subtensor_op: Op = Op(
     name="assign_at", symbol="x[i]=", category="Indexing", method=False,
     doc="The tensor with one part of it replaced by the value.",
     ports=CHANGED, params=(INDEX,), infer=_changed_type, numpy=_assigned,

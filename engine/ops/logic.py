@@ -1,5 +1,7 @@
 """Comparison, logic, selection, casts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.errors import TypeMismatchError
@@ -10,7 +12,6 @@ from engine.op import (
     Port,
     comparing,
     elementwise,
-    upcasting,
     zero_gradient,
 )
 from engine.types import COMPLEX, DISCRETE, TensorType, upcast
@@ -44,7 +45,7 @@ eq = _comparison("eq", "=", "==", "=", "Whether x equals y.", True)
 neq = _comparison("neq", "≠", "!=", r"\ne", "Whether x differs from y.", True)
 
 
-def _bitwise(dtypes: list[str] | tuple[str, ...]) -> tuple[str, str]:
+def _bitwise(dtypes: Sequence[str]) -> tuple[str, str]:
     dtype = upcast(*dtypes)
     if dtype not in DISCRETE:
         raise TypeMismatchError(
@@ -88,7 +89,7 @@ isnan = elementwise(
     numpy=lambda x: np.isnan(x), scalar="{x} != {x}", grad=_no_slope,
 )  # fmt: skip
 
-switch = elementwise(
+switch: Op = elementwise(
     "switch", symbol="?:", category=CATEGORY, aliases=("where",),
     tex=r"\begin{{cases}} {then} & {condition} \\ {other} & \text{{else}} \end{{cases}}",
     doc="Element by element: `then` where the condition holds, else `other`.",

@@ -63,9 +63,7 @@ def _softmax_value(x: Any, axis: int) -> Any:
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
-def _softmax_grad(
-    g: Variable, y: Variable, x: Variable, axis: int
-) -> list[Variable | None]:
+def _softmax_grad(g: Variable, y: Variable, x: Variable, axis: int) -> list[Variable | None]:
     weighed = g * y
     return [weighed - y * OPS["sum"](weighed, axis=axis, keepdims=True)]
 

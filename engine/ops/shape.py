@@ -107,15 +107,11 @@ def _reshape_type(x: TensorType, shape: tuple[int, ...]) -> TensorType:
             expected=f"{size} elements" if size is not None else "at most one length of -1",
             got=shape_text(shape),
         )
-    filled = [
-        (None if size is None else size // known) if n == -1 else n for n in shape
-    ]
+    filled = [(None if size is None else size // known) if n == -1 else n for n in shape]
     return TensorType(x.dtype, filled)
 
 
-def _reshape_view(
-    shape: tuple[int, ...], strides: tuple[int, ...], **params: Any
-) -> Layout | None:
+def _reshape_view(shape: tuple[int, ...], strides: tuple[int, ...], **params: Any) -> Layout | None:
     expected = 1
     for n, stride in zip(reversed(shape), reversed(strides), strict=True):
         if n != 1 and stride != expected:
@@ -144,7 +140,7 @@ reshape = Op(
     view=_reshape_view,
 )  # fmt: skip
 
-reshape_like = Op(
+reshape_like: Op = Op(
     name="reshape_like", symbol="⬚", category=CATEGORY, hidden=True,
     doc="The elements of x in the shape of the model.",
     ports=(Port("x"), Port("model")),
@@ -205,12 +201,8 @@ def _join_type(*tensors: TensorType, axis: int) -> TensorType:
     return TensorType(upcast(*(t.dtype for t in tensors)), lengths, pattern)
 
 
-def _join_grad(
-    g: Variable, y: Variable, *tensors: Variable, axis: int
-) -> list[Variable | None]:
-    return [
-        join_part(g, list(tensors), axis=axis, position=i) for i in range(len(tensors))
-    ]
+def _join_grad(g: Variable, y: Variable, *tensors: Variable, axis: int) -> list[Variable | None]:
+    return [join_part(g, list(tensors), axis=axis, position=i) for i in range(len(tensors))]
 
 
 join = Op(
@@ -268,9 +260,7 @@ def _stack_type(*tensors: TensorType, axis: int) -> TensorType:
     return TensorType(upcast(*(t.dtype for t in tensors)), lengths, pattern)
 
 
-def _stack_grad(
-    g: Variable, y: Variable, *tensors: Variable, axis: int
-) -> list[Variable | None]:
+def _stack_grad(g: Variable, y: Variable, *tensors: Variable, axis: int) -> list[Variable | None]:
     before = (slice(None),) * normalize_axis(axis, y.ndim)
     return [g[(*before, i)] for i in range(len(tensors))]
 

@@ -1,0 +1,202 @@
+"""Expressions as text and TeX."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from engine.graph import Apply, Constant, Variable, walk
+
+LONGEST = 4000
+"""Characters after which a part that is used several times is cut short."""
+
+ATOM = 1000
+"""The precedence of what never needs brackets."""
+
+
+def pp(variable: Variable) -> str:
+    """The expression as one line of infix text: `((x ** 2) + 1)` without needless brackets."""
+    return _render(variable, _text_of_leaf, _text_of)[0]
+
+
+def tex(variable: Variable) -> str:
+    """The expression as TeX for a formula."""
+    return _render(variable, _tex_of_leaf, _tex_of)[0]
+
+
+Part = tuple[str, int]
+
+
+def _render(variable: Variable, leaf: Any, apply: Any) -> Part:
+    parts: dict[Variable, Part] = {}
+    for node in walk([variable]):
+        inputs = [parts.get(v) or leaf(v) for v in node.inputs]
+        text, precedence = apply(node, inputs)
+        if len(text) > LONGEST:
+            text, precedence = "…", ATOM
+        for i, v in enumerate(node.outputs):
+            several = len(node.outputs) > 1
+            parts[v] = (f"{text}[{i}]" if several else text, ATOM if several else precedence)
+    return parts.get(variable) or leaf(variable)
+
+
+def _number(value: np.ndarray[Any, Any]) -> str:
+    if value.ndim:
+        return np.array2string(value, separator=", ", threshold=8).replace("\n", " ")
+    return str(value.item())
+
+
+def _text_of_leaf(v: Variable) -> Part:
+    if isinstance(v, Constant) and v.name is None:
+        text = _number(v.data)
+        return text, ATOM if not text.startswith("-") else 25
+    return v.name or f"<{v.type}>", ATOM
+
+
+def _text_of(node: Apply, inputs: list[Part]) -> Part:
+    op = node.op
+    if op.infix is not None:
+        return _fill(op.infix, node, inputs), op.precedence
+    if op.name == "subtensor":
+        return f"{_bracketed(inputs[0], ATOM)}[{_index(node, inputs[1:])}]", ATOM
+    if op.name == "dimshuffle":
+        pattern = node.params["pattern"]
+        if pattern == tuple(reversed(range(len(inputs) and node.inputs[0].ndim))):
+            return f"{_bracketed(inputs[0], ATOM)}.T", ATOM
+    arguments = [text for text, _ in inputs]
+    for p in op.params:
+        value = node.params[p.name]
+        if value != p.default and p.type != "graph":
+            arguments.append(f"{p.name}={_param(value)}")
+    return f"{op.name}({', '.join(arguments)})", ATOM
+
+
+def _param(value: Any) -> str:
+    if isinstance(value, tuple):
+        inner = ", ".join("x" if v is None else str(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return str(value)
+
+
+def _index(node: Apply, given: list[Part]) -> str:
+    texts = iter(text for text, _ in given)
+    parts = []
+    for entry in node.params["index"]:
+        if isinstance(entry, tuple):
+            start, stop, step = ("" if b is None else str(b) for b in entry)
+            parts.append(f"{start}:{stop}" + (f":{step}" if step else ""))
+        else:
+            parts.append(next(texts) if entry == "?" else str(entry))
+    return ", ".join(parts)
+
+
+def _bracketed(part: Part, precedence: int, tex: bool = False) -> str:
+    text, own = part
+    if own >= precedence:
+        return text
+    return rf"\left({text}\right)" if tex else f"({text})"
+
+
+def _fill(template: str, node: Apply, inputs: list[Part], tex: bool = False) -> str:
+    """Put the operands into the template, in brackets where they bind less tightly.
+
+    The right operand of an op that is not associative needs them also when it binds equally.
+    """
+    op = node.op
+    named = {}
+    for i, (port, part) in enumerate(zip(op.ports, inputs, strict=False)):
+        tight = op.precedence
+        right_first = op.name == "pow"
+        if len(inputs) > 1 and (i == 0 if right_first else i > 0) and not op.associative:
+            tight += 1
+        named[port.name] = _bracketed(part, tight, tex)
+    return template.format(**named)
+
+
+GREEK = re.compile(
+    r"^(alpha|beta|gamma|delta|epsilon|eta|theta|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|psi|omega)$"
+)
+PLAIN = re.compile(r"^([A-Za-z]+)_?(\d*)$")
+
+
+def _tex_name(name: str) -> str:
+    """A name as TeX: `w1` with a subscript, Greek letters by their names, all else as text.
+
+    Whatever people wrote, nothing of it is read as a TeX command.
+    """
+    match = PLAIN.match(name)
+    if match:
+        word, digits = match.groups()
+        if GREEK.match(word):
+            word = "\\" + word
+        elif len(word) > 1:
+            word = rf"\mathrm{{{word}}}"
+        return f"{word}_{{{digits}}}" if digits else word
+    safe = "".join(c if c.isalnum() or c in " -." else " " for c in name)
+    return rf"\text{{{safe}}}"
+
+
+def _tex_of_leaf(v: Variable) -> Part:
+    if isinstance(v, Constant) and v.name is None:
+        text = _number(v.data).replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
+        return text, ATOM if not text.startswith("-") else 25
+    return _tex_name(v.name) if v.name else r"\square", ATOM
+
+
+def _tex_of(node: Apply, inputs: list[Part]) -> Part:
+    op = node.op
+    if op.tex is not None or op.infix is not None:
+        template = op.tex or (op.infix or "").replace("&", r"\&").replace("%", r"\%")
+        # Where the template itself groups its operands they need no brackets.
+        if op.precedence >= 100 or r"\frac" in template or r"\lfloor" in template:
+            named = {p.name: t for p, (t, _) in zip(op.ports, inputs, strict=False)}
+            if op.tex and op.precedence >= 100 and template.startswith("{{{"):
+                named = {
+                    p.name: _bracketed(part, ATOM, True)
+                    for p, part in zip(op.ports, inputs, strict=False)
+                }
+            return template.format(**named), ATOM if op.precedence >= 100 else op.precedence
+        return _fill(template, node, inputs, tex=True), op.precedence
+    if op.name == "subtensor":
+        index = _index(node, inputs[1:]).replace("_", r"\_")
+        return f"{_bracketed(inputs[0], ATOM, True)}_{{{index}}}", ATOM
+    if op.name == "dimshuffle":
+        pattern = node.params["pattern"]
+        if pattern == (1, 0):
+            return f"{_bracketed(inputs[0], ATOM, True)}^{{T}}", ATOM
+        if [p for p in pattern if p is not None] == sorted(p for p in pattern if p is not None):
+            return inputs[0]
+    name = op.name.replace("_", " ").strip()
+    return rf"\operatorname{{{name}}}\left({', '.join(t for t, _ in inputs)}\right)", ATOM
+
+
+def debugprint(*variables: Variable) -> str:
+    """The expression as an indented tree: op, id, type; a part seen before is not repeated."""
+    ids: dict[Any, str] = {}
+    lines: list[str] = []
+    stack: list[tuple[Variable, int]] = [(v, 0) for v in reversed(variables)]
+    while stack:
+        v, depth = stack.pop()
+        key = v.owner or v
+        seen = key in ids
+        label = ids.setdefault(key, _letters(len(ids)))
+        what = v.owner.op.name if v.owner else _text_of_leaf(v)[0]
+        if v.owner and len(v.owner.outputs) > 1:
+            what += f".{v.index}"
+        more = " ..." if seen and v.owner else ""
+        lines.append(f"{' |' * depth}{what} [{label}] <{v.type}>{more}")
+        if v.owner and not seen:
+            stack.extend((i, depth + 1) for i in reversed(v.owner.inputs))
+    return "\n".join(lines)
+
+
+def _letters(n: int) -> str:
+    text = ""
+    while True:
+        n, rest = divmod(n, 26)
+        text = chr(ord("A") + rest) + text
+        if n == 0:
+            return text
+        n -= 1
