@@ -209,11 +209,11 @@ class Variable:
         """The lengths of the axes, an int64 vector."""
         return OPS["shape"](self)
 
-    def eval(self, values: Mapping[Variable, Any] | None = None) -> Any:
-        """The value of the expression, given the values of its inputs."""
+    def eval(self, values: Mapping[Variable | str, Any] | None = None) -> Any:
+        """The value of the expression, given the values of its inputs by variable or name."""
         return Variable.evaluated(self, dict(values or {}))
 
-    evaluated: ClassVar[Callable[[Variable, dict[Variable, Any]], Any]]
+    evaluated: ClassVar[Callable[[Variable, dict[Variable | str, Any]], Any]]
     """Computes an expression; filled in by the floor that knows functions."""
 
 

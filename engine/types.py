@@ -122,6 +122,60 @@ class TensorType:
         """The same shape and pattern with another dtype."""
         return TensorType(dtype, self.shape, self.broadcastable)
 
+    def filter(
+        self, value: Any, name: str | None = None, allow_downcast: bool | None = None
+    ) -> np.ndarray[Any, Any]:
+        """The value as an array of exactly this type.
+
+        Only conversions that keep every value are done: a wider dtype always, Python numbers and
+        lists where nothing is lost, a Python float for a scalar of floatX.  `allow_downcast`
+        True permits all, False only wider dtypes.  Raises TypeMismatchError that names the
+        dtype or rank that was expected.
+        """
+        array = np.asarray(value)
+        label = f"{name} " if name else ""
+        if array.dtype != self.dtype:
+            array = self._converted(value, array, label, name, allow_downcast)
+        if array.ndim != self.ndim:
+            raise TypeMismatchError(
+                f"{label}has {array.ndim} dimension{'s' * (array.ndim != 1)} with shape "
+                f"{shape_text(array.shape)}, but {self.name} has {self.ndim}.",
+                node=name, expected=self.name, got=f"{array.ndim} dimensions",
+            )  # fmt: skip
+        for axis, (n, known) in enumerate(zip(array.shape, self.shape, strict=True)):
+            if known is not None and n != known:
+                raise TypeMismatchError(
+                    f"{label}has length {n} on axis {axis}, but {self.name} has {known}.",
+                    node=name, expected=shape_text(self.shape), got=shape_text(array.shape),
+                )  # fmt: skip
+        return array
+
+    def _converted(
+        self,
+        value: Any,
+        array: np.ndarray[Any, Any],
+        label: str,
+        name: str | None,
+        allow_downcast: bool | None,
+    ) -> np.ndarray[Any, Any]:
+        numeric = array.dtype.kind in "biufc"
+        if numeric and (allow_downcast or np.can_cast(array.dtype, self.dtype, "safe")):
+            return array.astype(self.dtype)
+        plain = not isinstance(value, np.ndarray | np.generic)
+        if numeric and plain and allow_downcast is None:
+            rounds = isinstance(value, float) and self.dtype == config.floatX and not self.ndim
+            if array.dtype.kind != "c" or self.dtype in COMPLEX:
+                with np.errstate(all="ignore"):
+                    converted = array.astype(self.dtype)
+                if rounds or np.array_equal(converted, array, equal_nan=True):
+                    return converted
+        raise TypeMismatchError(
+            f"{label}cannot hold {array.dtype.name} values in {self.dtype} without loss.",
+            node=name, expected=self.dtype, got=array.dtype.name,
+            hint=f"Convert it yourself with numpy.asarray(value, dtype={self.dtype!r}), or pass "
+            "allow_input_downcast=True.",
+        )  # fmt: skip
+
     def accepts(self, other: TensorType) -> bool:
         """Whether every value of `other` is a value of this type."""
         return (
@@ -198,7 +252,7 @@ def broadcast(types: Sequence[TensorType], names: Sequence[str | None] = ()) -> 
                     f"{length} against {n}.",
                     expected=f"equal lengths on axis {axis}",
                     got=f"{length} and {n}",
-                    hint="Only an axis declared broadcastable (row, col, or a literal 1) stretches.",
+                    hint="Only an axis declared broadcastable (a row, a col, a 1) stretches.",
                 )
             length = n if length is None else length
         shape.append(1 if stretches else length)
