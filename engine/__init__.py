@@ -27,7 +27,23 @@ from engine.tensor import TensorType
 from engine.types import DTYPES
 
 __all__ = [
-    "DTYPES", "DisconnectedInputError", "EngineError", "Function", "MissingInputError",
-    "NullGradientError", "SharedVariable", "TensorType", "UnusedInputError", "config",
-    "debugprint", "function", "grad", "hessian", "jacobian", "pp", "scan", "shared", "tex",
-]  # fmt: skip
+    "DTYPES",
+    "DisconnectedInputError",
+    "EngineError",
+    "Function",
+    "MissingInputError",
+    "NullGradientError",
+    "SharedVariable",
+    "TensorType",
+    "UnusedInputError",
+    "config",
+    "debugprint",
+    "function",
+    "grad",
+    "hessian",
+    "jacobian",
+    "pp",
+    "scan",
+    "shared",
+    "tex",
+]

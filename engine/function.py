@@ -53,13 +53,16 @@ def function(
     type than its shared variable.
     """
     return Function(
-        inputs, outputs, updates, givens,
+        inputs,
+        outputs,
+        updates,
+        givens,
         mode=mode or "FAST_RUN",
         name=name,
         no_default_updates=no_default_updates,
         on_unused_input=on_unused_input or config.on_unused_input,
         allow_input_downcast=allow_input_downcast,
-    )  # fmt: skip
+    )
 
 
 class Function:
@@ -140,8 +143,9 @@ class Function:
         if len(args) > len(self.inputs):
             raise TypeMismatchError(
                 f"{self!r} takes {len(self.inputs)} arguments, but {len(args)} were given.",
-                expected=str(len(self.inputs)), got=str(len(args)),
-            )  # fmt: skip
+                expected=str(len(self.inputs)),
+                got=str(len(args)),
+            )
         given: list[Any] = [*args, *[_MISSING] * (len(self.inputs) - len(args))]
         for name, value in kwargs.items():
             i = self._names.get(name)
@@ -149,8 +153,10 @@ class Function:
                 raise TypeMismatchError(
                     f"{self!r} was given {name!r} "
                     + ("twice." if i is not None else "but has no such input."),
-                    node=name, expected=", ".join(self._names), got=name,
-                )  # fmt: skip
+                    node=name,
+                    expected=", ".join(self._names),
+                    got=name,
+                )
             given[i] = value
         for v, value in zip(self.inputs, given, strict=True):
             if value is _MISSING:
@@ -194,9 +200,10 @@ def _check_inputs(inputs: Sequence[Variable]) -> None:
     for v in inputs:
         if isinstance(v, SharedVariable):
             raise TypeMismatchError(
-                f"The shared variable {v!r} cannot be an input.", node=v.name,
+                f"The shared variable {v!r} cannot be an input.",
+                node=v.name,
                 hint="Its value is always there; to replace it in this function use givens.",
-            )  # fmt: skip
+            )
         if not isinstance(v, Variable):
             raise TypeMismatchError(f"{v!r} is no variable.", expected="a variable", got=repr(v))
     if len(set(inputs)) != len(inputs):
@@ -224,9 +231,11 @@ def _same_type(target: SharedVariable, value: Variable) -> Variable:
     raise TypeMismatchError(
         f"An update must have the same type as its shared variable: {target!r} is {target.type}, "
         f"but its update is {value.type}.",
-        node=target.name, expected=str(target.type), got=str(value.type),
+        node=target.name,
+        expected=str(target.type),
+        got=str(value.type),
         hint=f"Make the shared variable {value.dtype}, or cast the update to {target.dtype}.",
-    )  # fmt: skip
+    )
 
 
 def _givens(pairs: Pairs) -> dict[Variable, Variable]:
@@ -236,8 +245,10 @@ def _givens(pairs: Pairs) -> dict[Variable, Variable]:
         if (new.dtype, new.ndim) != (old.dtype, old.ndim):
             raise TypeMismatchError(
                 f"{old!r} cannot be given as {new!r}: they differ in type.",
-                node=old.name, expected=str(old.type), got=str(new.type),
-            )  # fmt: skip
+                node=old.name,
+                expected=str(old.type),
+                got=str(new.type),
+            )
         replaced[old] = new
     return replaced
 

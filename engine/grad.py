@@ -54,9 +54,10 @@ def grad(
         if cost.ndim:
             raise TypeMismatchError(
                 f"The cost must be a scalar, but {cost!r} has {cost.ndim} dimensions.",
-                expected="a scalar", got=str(cost.type),
+                expected="a scalar",
+                got=str(cost.type),
                 hint="Reduce it first, for example with cost.sum() or cost.mean().",
-            )  # fmt: skip
+            )
         if cost.dtype in COMPLEX:
             raise TypeMismatchError(
                 "The cost must be real.", expected="a real scalar", got=str(cost.type)

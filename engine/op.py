@@ -73,6 +73,15 @@ class Fold:
     finish: str = "{acc}"
 
 
+@dataclass(frozen=True)
+class Example:
+    """Inputs that an op can take, for tests and documentation: shapes, parameters, dtypes."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    dtypes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One op.
@@ -98,6 +107,7 @@ class Op:
     symbol, tex, infix: how it is shown; tex and infix are templates of the ports' names.
     precedence: how tightly infix binds; brackets are set from it.
     domain: where tests draw the inputs, one (low, high) for all or one for each.
+    examples: inputs it can take; the makers know their own.
     method: whether tensors offer it as a method.
     """
 
@@ -128,6 +138,7 @@ class Op:
     aliases: tuple[str, ...] = ()
     domain: tuple[float, float] | tuple[tuple[float, float], ...] = (-3.0, 3.0)
     dtypes: frozenset[str] = field(default=DISCRETE | FLOATS)
+    examples: tuple[Example, ...] = ()
     method: bool = True
     hidden: bool = False
 
@@ -137,6 +148,8 @@ class Op:
             missing.append("numpy")
         if self.grad is None and not self.no_grad and self.body is None:
             missing.append("grad, or no_grad with the reason")
+        if not self.examples and not self.higher_order:
+            missing.append("examples")
         if missing:
             raise OpError(f"The op {self.name!r} does not state its {', '.join(missing)}.")
         for name in (self.name, *self.aliases):
@@ -347,6 +360,11 @@ def elementwise(
         scalar=scalar,
         grad=summed_grad if grad else None,
         rule=rule,
+        examples=(
+            Example(((2, 3),) * len(ports)),
+            Example(((), *((3,),) * (len(ports) - 1))),
+            Example(((1, 3), *((2, 1),) * (len(ports) - 1))),
+        ),
         **facts,
     )
 
@@ -405,6 +423,11 @@ def reduction(
         infer=infer,
         numpy=evaluate,
         fold=fold,
+        examples=(
+            Example(((2, 3),), {"axis": None}),
+            Example(((2, 3),), {"axis": (1,), "keepdims": True}),
+            Example(((2, 3, 2),), {"axis": (0, 2)}),
+        ),
         **facts,
     )
 
@@ -450,9 +473,17 @@ def composed(
         return body(*(Variable(t) for t in types), **values).type
 
     return Op(
-        name=name, doc=doc, category=category, ports=ports, params=params,
-        infer=infer, numpy=None, body=body, **facts,
-    )  # fmt: skip
+        name=name,
+        doc=doc,
+        category=category,
+        ports=ports,
+        params=params,
+        infer=infer,
+        numpy=None,
+        body=body,
+        examples=(Example(((2, 3),) * len(ports)),),
+        **facts,
+    )
 
 
 def sum_dtype(dtype: str) -> str:

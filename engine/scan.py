@@ -47,8 +47,11 @@ def scan(
         raise ParameterError(
             f"The loop's function returned {len(results)} results, but outputs_info has "
             f"{len(first)} entries.",
-            node="scan", port="outputs_info", expected=str(len(results)), got=str(len(first)),
-        )  # fmt: skip
+            node="scan",
+            port="outputs_info",
+            expected=str(len(results)),
+            got=str(len(first)),
+        )
 
     fed = [i for i, v in enumerate(first) if v is not None]
     order = fed + [i for i, v in enumerate(first) if v is None]
@@ -77,8 +80,9 @@ def _step_count(walked: Sequence[Variable], n_steps: Any) -> Variable:
     if not walked:
         raise ShapeError(
             "Nothing says how many steps the loop takes.",
-            node="scan", expected="n_steps, or a sequence to walk through",
-        )  # fmt: skip
+            node="scan",
+            expected="n_steps, or a sequence to walk through",
+        )
     count: Variable = OPS["shape"](walked[0])[0]
     for v in walked[1:]:
         count = OPS["minimum"](count, OPS["shape"](v)[0])

@@ -47,14 +47,16 @@ def shared(
     if isinstance(value, Variable):
         raise TypeMismatchError(
             f"{value!r} is an expression; a shared variable starts with a number or an array.",
-            expected="a number or an array", got=str(value.type),
-        )  # fmt: skip
+            expected="a number or an array",
+            got=str(value.type),
+        )
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeMismatchError(
             f"{type(value).__name__} cannot be the value of a shared variable.",
-            expected="a number or an array", got=array.dtype.name,
-        )  # fmt: skip
+            expected="a number or an array",
+            got=array.dtype.name,
+        )
     pattern = (False,) * array.ndim if broadcastable is None else broadcastable
     kind = TensorType(array.dtype, pattern)
     return SharedVariable(kind, array if borrow else np.array(array), name)

@@ -19,9 +19,19 @@ from engine.ops.indexing import inc_subtensor, set_subtensor
 from engine.types import KINDS, PREFIXES, TensorType
 
 __all__ = [
-    "TensorType", "as_tensor_variable", "concatenate", "constant", "grad", "hessian",
-    "inc_subtensor", "jacobian", "join", "ones", "set_subtensor", "zeros",
-]  # fmt: skip
+    "TensorType",
+    "as_tensor_variable",
+    "concatenate",
+    "constant",
+    "grad",
+    "hessian",
+    "inc_subtensor",
+    "jacobian",
+    "join",
+    "ones",
+    "set_subtensor",
+    "zeros",
+]
 
 as_tensor_variable = as_variable
 

@@ -140,14 +140,18 @@ class TensorType:
             raise TypeMismatchError(
                 f"{label}has {array.ndim} dimension{'s' * (array.ndim != 1)} with shape "
                 f"{shape_text(array.shape)}, but {self.name} has {self.ndim}.",
-                node=name, expected=self.name, got=f"{array.ndim} dimensions",
-            )  # fmt: skip
+                node=name,
+                expected=self.name,
+                got=f"{array.ndim} dimensions",
+            )
         for axis, (n, known) in enumerate(zip(array.shape, self.shape, strict=True)):
             if known is not None and n != known:
                 raise TypeMismatchError(
                     f"{label}has length {n} on axis {axis}, but {self.name} has {known}.",
-                    node=name, expected=shape_text(self.shape), got=shape_text(array.shape),
-                )  # fmt: skip
+                    node=name,
+                    expected=shape_text(self.shape),
+                    got=shape_text(array.shape),
+                )
         return array
 
     def _converted(
@@ -171,10 +175,12 @@ class TensorType:
                     return converted
         raise TypeMismatchError(
             f"{label}cannot hold {array.dtype.name} values in {self.dtype} without loss.",
-            node=name, expected=self.dtype, got=array.dtype.name,
+            node=name,
+            expected=self.dtype,
+            got=array.dtype.name,
             hint=f"Convert it yourself with numpy.asarray(value, dtype={self.dtype!r}), or pass "
             "allow_input_downcast=True.",
-        )  # fmt: skip
+        )
 
     def accepts(self, other: TensorType) -> bool:
         """Whether every value of `other` is a value of this type."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import IndexOutOfRangeError, ShapeError, TypeMismatchError
 from engine.graph import Constant, Variable, as_variable
-from engine.op import Op, Param, Port
+from engine.op import Example, Op, Param, Port
 from engine.types import DISCRETE, TensorType, shape_text
 
 Entry = int | str | tuple[int | None, int | None, int | None]
@@ -87,15 +87,26 @@ def _subtensor_view(
 
 
 subtensor = Op(
-    name="subtensor", symbol="x[i]", category="Indexing", method=False,
+    name="subtensor",
+    symbol="x[i]",
+    category="Indexing",
+    method=False,
     doc="Part of a tensor: one index or slice for each axis.",
+    examples=(
+        Example(((4, 3),), {"index": (1,)}),
+        Example(((4, 3),), {"index": ((1, None, 2), -1)}),
+        Example(((4, 3), ()), {"index": ("?",)}, ("float64", "int64")),
+    ),
     ports=(Port("x"), Port("indices", "indices that are variables", variadic=True)),
     params=(INDEX,),
-    infer=_subtensor_type, numpy=_subtensor_value, view=_subtensor_view,
+    infer=_subtensor_type,
+    numpy=_subtensor_value,
+    view=_subtensor_view,
     grad=lambda g, y, x, *given, index: [
-        inc_subtensor_op(x * 0, g, list(given), index), *(None for _ in given)
+        inc_subtensor_op(x * 0, g, list(given), index),
+        *(None for _ in given),
     ],
-)  # fmt: skip
+)
 
 
 def _changed_type(
@@ -111,8 +122,11 @@ def _changed_type(
     if np.result_type(x.dtype, value.dtype) != np.dtype(x.dtype):
         raise TypeMismatchError(
             f"Putting {value.dtype} into {x.dtype} would lose precision.",
-            port="value", expected=x.dtype, got=value.dtype, hint="Cast the value first.",
-        )  # fmt: skip
+            port="value",
+            expected=x.dtype,
+            got=value.dtype,
+            hint="Cast the value first.",
+        )
     return x
 
 
@@ -135,24 +149,46 @@ def _assigned(x: Any, value: Any, *given: Any, index: tuple[Entry, ...]) -> Any:
 CHANGED = (Port("x"), Port("value"), Port("indices", variadic=True))
 
 inc_subtensor_op: Op = Op(
-    name="increase_at", symbol="x[i]+=", category="Indexing", method=False,
+    name="increase_at",
+    symbol="x[i]+=",
+    category="Indexing",
+    method=False,
     doc="The tensor with the value added to one part of it.",
-    ports=CHANGED, params=(INDEX,), infer=_changed_type, numpy=_increased,
+    examples=(
+        Example(((4, 3), (3,)), {"index": (1,)}),
+        Example(((4,), (2,)), {"index": ((0, 2, None),)}),
+    ),
+    ports=CHANGED,
+    params=(INDEX,),
+    infer=_changed_type,
+    numpy=_increased,
     grad=lambda g, y, x, value, *given, index: [
-        g, subtensor(g, list(given), index), *(None for _ in given)
+        g,
+        subtensor(g, list(given), index),
+        *(None for _ in given),
     ],
-)  # fmt: skip
+)
 
 set_subtensor_op: Op = Op(
-    name="assign_at", symbol="x[i]=", category="Indexing", method=False,
+    name="assign_at",
+    symbol="x[i]=",
+    category="Indexing",
+    method=False,
     doc="The tensor with one part of it replaced by the value.",
-    ports=CHANGED, params=(INDEX,), infer=_changed_type, numpy=_assigned,
+    examples=(
+        Example(((4, 3), (3,)), {"index": (1,)}),
+        Example(((4,), (2,)), {"index": ((0, 2, None),)}),
+    ),
+    ports=CHANGED,
+    params=(INDEX,),
+    infer=_changed_type,
+    numpy=_assigned,
     grad=lambda g, y, x, value, *given, index: [
         set_subtensor_op(g, 0, list(given), index),
         subtensor(g, list(given), index),
         *(None for _ in given),
     ],
-)  # fmt: skip
+)
 
 
 def index(x: Variable, key: Any) -> Variable:

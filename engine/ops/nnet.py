@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from engine.graph import OPS, Variable
-from engine.op import Op, Param, Port, composed, elementwise, floating
+from engine.op import Example, Op, Param, Port, composed, elementwise, floating
 from engine.types import TensorType, normalize_axis, to_float
 
 ACTIVATIONS = "Activations"
@@ -19,35 +19,49 @@ def _sigmoid_value(x: Any) -> Any:
 
 
 sigmoid = elementwise(
-    "sigmoid", symbol="σ", category=ACTIVATIONS, tex=r"\sigma\left({x}\right)", rule=floating,
+    "sigmoid",
+    symbol="σ",
+    category=ACTIVATIONS,
+    tex=r"\sigma\left({x}\right)",
+    rule=floating,
     doc="Squeezes every number between 0 and 1: 1 / (1 + exp(-x)).",
     aliases=("logistic",),
     numpy=_sigmoid_value,
     scalar="T(1) / (T(1) + math.exp(-{x})) if {x} >= T(0) "
-           "else math.exp({x}) / (T(1) + math.exp({x}))",
+    "else math.exp({x}) / (T(1) + math.exp({x}))",
     grad=lambda g, y, x: [g * y * (1 - y)],
-)  # fmt: skip
+)
 
 softplus = elementwise(
-    "softplus", symbol="ζ", category=ACTIVATIONS, tex=r"\ln\left(1+e^{{{x}}}\right)",
-    rule=floating, domain=(-30.0, 30.0),
+    "softplus",
+    symbol="ζ",
+    category=ACTIVATIONS,
+    tex=r"\ln\left(1+e^{{{x}}}\right)",
+    rule=floating,
+    domain=(-30.0, 30.0),
     doc="Smooth relu: like x on the right, like exp(x) on the left.",
     numpy=lambda x: np.logaddexp(0, x).astype(x.dtype),
     scalar="max({x}, T(0)) + math.log1p(math.exp(-abs({x})))",
     grad=lambda g, y, x: [g * sigmoid(x)],
-)  # fmt: skip
+)
 
 relu = composed(
-    "relu", symbol="⟋", category=ACTIVATIONS, tex=r"\max\left({x}, 0\right)",
+    "relu",
+    symbol="⟋",
+    category=ACTIVATIONS,
+    tex=r"\max\left({x}, 0\right)",
     doc="Zero for negative numbers, x otherwise.",
     body=lambda x: OPS["switch"](x > 0, x, 0),
-)  # fmt: skip
+)
 
 silu = composed(
-    "silu", symbol="xσ", category=ACTIVATIONS, aliases=("swish",),
+    "silu",
+    symbol="xσ",
+    category=ACTIVATIONS,
+    aliases=("swish",),
     doc="x times its own sigmoid.",
     body=lambda x: x * sigmoid(x),
-)  # fmt: skip
+)
 
 AXIS = Param("axis", "int", -1, "the axis whose elements are weighed against each other")
 
@@ -69,12 +83,18 @@ def _softmax_grad(g: Variable, y: Variable, x: Variable, axis: int) -> list[Vari
 
 
 softmax = Op(
-    name="softmax", symbol="σᵢ", category=ACTIVATIONS,
+    name="softmax",
+    symbol="σᵢ",
+    category=ACTIVATIONS,
     tex=r"\operatorname{{softmax}}\left({x}\right)",
     doc="Positive numbers that sum to 1 along the axis, larger where x is larger.",
-    ports=(Port("x"),), params=(AXIS,),
-    infer=_softmax_type, numpy=_softmax_value, grad=_softmax_grad,
-)  # fmt: skip
+    examples=(Example(((2, 3),)), Example(((2, 3),), {"axis": 0}), Example(((4,),))),
+    ports=(Port("x"),),
+    params=(AXIS,),
+    infer=_softmax_type,
+    numpy=_softmax_value,
+    grad=_softmax_grad,
+)
 
 
 def _logsoftmax_value(x: Any, axis: int) -> Any:
@@ -84,33 +104,44 @@ def _logsoftmax_value(x: Any, axis: int) -> Any:
 
 
 logsoftmax = Op(
-    name="logsoftmax", symbol="ln σᵢ", category=ACTIVATIONS, aliases=("log_softmax",),
+    name="logsoftmax",
+    symbol="ln σᵢ",
+    category=ACTIVATIONS,
+    aliases=("log_softmax",),
     tex=r"\ln\operatorname{{softmax}}\left({x}\right)",
     doc="The logarithm of softmax, exact also where softmax is nearly 0.",
-    ports=(Port("x"),), params=(AXIS,),
-    infer=_softmax_type, numpy=_logsoftmax_value,
-    grad=lambda g, y, x, axis: [
-        g - OPS["exp"](y) * OPS["sum"](g, axis=axis, keepdims=True)
-    ],
-)  # fmt: skip
+    examples=(Example(((2, 3),)), Example(((2, 3),), {"axis": 0})),
+    ports=(Port("x"),),
+    params=(AXIS,),
+    infer=_softmax_type,
+    numpy=_logsoftmax_value,
+    grad=lambda g, y, x, axis: [g - OPS["exp"](y) * OPS["sum"](g, axis=axis, keepdims=True)],
+)
 
 binary_crossentropy = composed(
-    "binary_crossentropy", symbol="H₂", category=COSTS,
+    "binary_crossentropy",
+    symbol="H₂",
+    category=COSTS,
     tex=r"-{truth} \ln {predicted} - (1-{truth}) \ln (1-{predicted})",
     doc="How surprised a prediction between 0 and 1 is by a truth of 0 or 1, for each element.",
-    body=lambda predicted, truth: -(
-        truth * OPS["log"](predicted) + (1 - truth) * OPS["log"](1 - predicted)
+    body=lambda predicted, truth: (
+        -(truth * OPS["log"](predicted) + (1 - truth) * OPS["log"](1 - predicted))
     ),
-)  # fmt: skip
+)
 
 categorical_crossentropy = composed(
-    "categorical_crossentropy", symbol="H", category=COSTS,
+    "categorical_crossentropy",
+    symbol="H",
+    category=COSTS,
     doc="How surprised each row of predicted probabilities is by a row of true ones.",
     body=lambda predicted, truth: -OPS["sum"](truth * OPS["log"](predicted), axis=-1),
-)  # fmt: skip
+)
 
 squared_error = composed(
-    "squared_error", symbol="(ŷ−y)²", category=COSTS, tex="({predicted} - {truth})^2",
+    "squared_error",
+    symbol="(ŷ−y)²",
+    category=COSTS,
+    tex="({predicted} - {truth})^2",
     doc="The squared distance of each prediction from the truth.",
     body=lambda predicted, truth: OPS["sqr"](predicted - truth),
-)  # fmt: skip
+)

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import Variable
-from engine.op import Op, Port
+from engine.op import Example, Op, Port
 from engine.types import TensorType, shape_text, upcast
 
 
@@ -53,13 +53,25 @@ def _dot_value(x: Any, y: Any) -> Any:
 
 
 dot = Op(
-    name="dot", symbol="·", category="Products", infix="{x} @ {y}", precedence=20,
+    name="dot",
+    symbol="·",
+    category="Products",
+    infix="{x} @ {y}",
+    precedence=20,
     tex=r"{x} \cdot {y}",
     doc="The product of matrices and vectors: rows of x times columns of y, summed.",
     aliases=("matmul",),
+    examples=(
+        Example(((2, 3), (3, 4))),
+        Example(((2, 3), (3,))),
+        Example(((3,), (3, 2))),
+        Example(((3,), (3,))),
+    ),
     ports=(Port("x"), Port("y")),
-    infer=_dot_type, numpy=_dot_value, grad=_dot_grad,
-)  # fmt: skip
+    infer=_dot_type,
+    numpy=_dot_value,
+    grad=_dot_grad,
+)
 
 
 def _outer_type(x: TensorType, y: TensorType) -> TensorType:
@@ -73,10 +85,14 @@ def _outer_type(x: TensorType, y: TensorType) -> TensorType:
 
 
 outer = Op(
-    name="outer", symbol="⊗", category="Products", tex=r"{x} \otimes {y}",
+    name="outer",
+    symbol="⊗",
+    category="Products",
+    tex=r"{x} \otimes {y}",
     doc="Every element of x times every element of y.",
+    examples=(Example(((2,), (3,))),),
     ports=(Port("x"), Port("y")),
     infer=_outer_type,
     numpy=lambda x, y: np.multiply.outer(x, y),
     grad=lambda g, out, x, y: [dot(g, y), dot(x, g)],
-)  # fmt: skip
+)

@@ -8,6 +8,7 @@ from engine.graph import OPS, Variable
 from engine.op import (
     AXIS,
     KEEPDIMS,
+    Example,
     Fold,
     Op,
     Param,
@@ -25,7 +26,9 @@ from engine.types import TensorType, normalize_axes, to_float
 CATEGORY = "Reductions"
 
 sum = reduction(
-    "sum", symbol="Σ", tex=r"\sum {x}",
+    "sum",
+    symbol="Σ",
+    tex=r"\sum {x}",
     doc="The sum over the axes; small integers are summed in 64 bits, float32 in float64.",
     numpy=lambda x, axis, keepdims: np.sum(
         x, axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype.name)
@@ -33,20 +36,24 @@ sum = reduction(
     result=sum_dtype,
     fold=Fold(start="T(0)", step="{acc} + {x}"),
     grad=lambda g, y, x, axis, keepdims: [OPS["fill"](x, restore_axes(g, x, axis, keepdims))],
-)  # fmt: skip
+)
 
 count = Op(
-    name="count", symbol="#", category=CATEGORY, hidden=True,
+    name="count",
+    symbol="#",
+    category=CATEGORY,
+    hidden=True,
     doc="How many elements are folded into one over the axes.",
     ports=(Port("x"),),
     params=(AXIS,),
+    examples=(Example(((2, 3),), {"axis": (1,)}),),
     infer=lambda x, axis: TensorType("int64"),
     numpy=lambda x, axis: np.asarray(
         np.prod([x.shape[a] for a in normalize_axes(axis, x.ndim)], dtype="int64")
     ),
     from_shape=True,
     grad=lambda g, y, x, axis: [None],
-)  # fmt: skip
+)
 
 
 def _mean_grad(
@@ -57,7 +64,9 @@ def _mean_grad(
 
 
 mean = reduction(
-    "mean", symbol="x̄", tex=r"\operatorname{{mean}}\left({x}\right)",
+    "mean",
+    symbol="x̄",
+    tex=r"\operatorname{{mean}}\left({x}\right)",
     doc="The average over the axes, as a float.",
     numpy=lambda x, axis, keepdims: np.mean(
         x, axis=axis, keepdims=keepdims, dtype=accumulator(to_float(x.dtype.name))
@@ -65,7 +74,7 @@ mean = reduction(
     result=to_float,
     fold=Fold(start="T(0)", step="{acc} + {x}", finish="{acc} / {n}"),
     grad=_mean_grad,
-)  # fmt: skip
+)
 
 
 def _extreme_grad(
@@ -77,38 +86,46 @@ def _extreme_grad(
 
 
 max = reduction(
-    "max", symbol="max", tex=r"\max {x}",
+    "max",
+    symbol="max",
+    tex=r"\max {x}",
     doc="The largest element over the axes; NaN if there is one.",
     numpy=lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
     fold=Fold(start="LOWEST", step="{x} if {x} > {acc} or {x} != {x} else {acc}"),
     grad=_extreme_grad,
-)  # fmt: skip
+)
 
 min = reduction(
-    "min", symbol="min", tex=r"\min {x}",
+    "min",
+    symbol="min",
+    tex=r"\min {x}",
     doc="The smallest element over the axes; NaN if there is one.",
     numpy=lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims),
     fold=Fold(start="HIGHEST", step="{x} if {x} < {acc} or {x} != {x} else {acc}"),
     grad=_extreme_grad,
-)  # fmt: skip
+)
 
 any = reduction(
-    "any", symbol="∃", tex=r"\exists {x}",
+    "any",
+    symbol="∃",
+    tex=r"\exists {x}",
     doc="Whether any element over the axes is not zero.",
     numpy=lambda x, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
     result=lambda dtype: "bool",
     fold=Fold(start="False", step="{acc} or {x} != 0"),
     grad=lambda g, y, x, axis, keepdims: [zero_gradient(x)],
-)  # fmt: skip
+)
 
 all = reduction(
-    "all", symbol="∀", tex=r"\forall {x}",
+    "all",
+    symbol="∀",
+    tex=r"\forall {x}",
     doc="Whether every element over the axes is not zero.",
     numpy=lambda x, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
     result=lambda dtype: "bool",
     fold=Fold(start="True", step="{acc} and {x} != 0"),
     grad=lambda g, y, x, axis, keepdims: [zero_gradient(x)],
-)  # fmt: skip
+)
 
 
 def _argmax_type(x: TensorType, axis: int | None, keepdims: bool) -> TensorType:
@@ -116,16 +133,20 @@ def _argmax_type(x: TensorType, axis: int | None, keepdims: bool) -> TensorType:
 
 
 argmax = Op(
-    name="argmax", symbol="arg max", category=CATEGORY, tex=r"\operatorname{{argmax}} {x}",
+    name="argmax",
+    symbol="arg max",
+    category=CATEGORY,
+    tex=r"\operatorname{{argmax}} {x}",
     doc="Where the largest element along the axis is, the first if there are several.",
     ports=(Port("x"),),
     params=(Param("axis", "axis", None, "the axis; none means the flattened tensor"), KEEPDIMS),
+    examples=(Example(((2, 3),), {"axis": 1}), Example(((2, 3),))),
     infer=_argmax_type,
     numpy=lambda x, axis, keepdims: np.asarray(
         np.argmax(x, axis=axis, keepdims=keepdims), dtype="int64"
     ),
     grad=lambda g, y, x, axis, keepdims: [zero_gradient(x)],
-)  # fmt: skip
+)
 
 
 def _variance(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
@@ -134,13 +155,19 @@ def _variance(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable
 
 
 var = composed(
-    "var", symbol="σ²", category=CATEGORY, params=(AXIS, KEEPDIMS),
+    "var",
+    symbol="σ²",
+    category=CATEGORY,
+    params=(AXIS, KEEPDIMS),
     doc="The mean squared distance from the mean, over the axes.",
     body=_variance,
-)  # fmt: skip
+)
 
 std = composed(
-    "std", symbol="σ", category=CATEGORY, params=(AXIS, KEEPDIMS),
+    "std",
+    symbol="σ",
+    category=CATEGORY,
+    params=(AXIS, KEEPDIMS),
     doc="The square root of the variance over the axes.",
     body=lambda x, axis=None, keepdims=False: OPS["sqrt"](_variance(x, axis, keepdims)),
-)  # fmt: skip
+)

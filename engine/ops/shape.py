@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import OPS, Variable
-from engine.op import Op, Param, Port, composed
+from engine.op import Example, Op, Param, Port, composed
 from engine.types import TensorType, normalize_axis, shape_text, upcast
 
 CATEGORY = "Shape"
@@ -69,13 +69,19 @@ def _dimshuffle_view(
 
 
 dimshuffle = Op(
-    name="dimshuffle", symbol="⇄", category=CATEGORY,
+    name="dimshuffle",
+    symbol="⇄",
+    category=CATEGORY,
     doc="The axes in a new order; an x in the pattern is a new axis of length 1.",
+    examples=(Example(((2, 3),), {"pattern": (1, None, 0)}),),
     ports=(Port("x"),),
     params=(Param("pattern", "shape", (), "the old axes in their new order, none for a new one"),),
-    infer=_dimshuffle_type, numpy=_dimshuffle_value, grad=_dimshuffle_grad, view=_dimshuffle_view,
+    infer=_dimshuffle_type,
+    numpy=_dimshuffle_value,
+    grad=_dimshuffle_grad,
+    view=_dimshuffle_view,
     method=False,
-)  # fmt: skip
+)
 
 
 def _transpose(x: Variable, axes: Sequence[int] | None = None) -> Variable:
@@ -84,11 +90,14 @@ def _transpose(x: Variable, axes: Sequence[int] | None = None) -> Variable:
 
 
 transpose = composed(
-    "transpose", symbol="Tᵀ", category=CATEGORY, tex="{{{x}}}^{{T}}",
+    "transpose",
+    symbol="Tᵀ",
+    category=CATEGORY,
+    tex="{{{x}}}^{{T}}",
     doc="The axes in reverse order, or in the order given.",
     params=(Param("axes", "ints", None, "the old axes in their new order"),),
     body=_transpose,
-)  # fmt: skip
+)
 
 
 # reshape
@@ -130,40 +139,54 @@ def _reshape_view(shape: tuple[int, ...], strides: tuple[int, ...], **params: An
 
 
 reshape = Op(
-    name="reshape", symbol="⬚", category=CATEGORY,
+    name="reshape",
+    symbol="⬚",
+    category=CATEGORY,
     doc="The same elements in another shape; one length may be -1 and is worked out.",
+    examples=(Example(((2, 3),), {"shape": (3, -1)}),),
     ports=(Port("x"),),
     params=(Param("shape", "ints", (-1,), "the new shape"),),
     infer=_reshape_type,
     numpy=lambda x, shape: np.reshape(x, shape),
     grad=lambda g, y, x, shape: [reshape_like(g, x)],
     view=_reshape_view,
-)  # fmt: skip
+)
 
 reshape_like: Op = Op(
-    name="reshape_like", symbol="⬚", category=CATEGORY, hidden=True,
+    name="reshape_like",
+    symbol="⬚",
+    category=CATEGORY,
+    hidden=True,
     doc="The elements of x in the shape of the model.",
+    examples=(Example(((2, 3), (6,))),),
     ports=(Port("x"), Port("model")),
     infer=lambda x, model: model.with_dtype(x.dtype),
     numpy=lambda x, model: np.reshape(x, model.shape),
     grad=lambda g, y, x, model: [reshape_like(g, x), None],
-)  # fmt: skip
+)
 
 flatten = composed(
-    "flatten", symbol="▤", category=CATEGORY, aliases=("ravel",),
+    "flatten",
+    symbol="▤",
+    category=CATEGORY,
+    aliases=("ravel",),
     doc="All elements in one row.",
     body=lambda x: reshape(x, (-1,)),
-)  # fmt: skip
+)
 
 shape = Op(
-    name="shape", symbol="⟨n⟩", category=CATEGORY, method=False,
+    name="shape",
+    symbol="⟨n⟩",
+    category=CATEGORY,
+    method=False,
     doc="The lengths of the axes.",
+    examples=(Example(((2, 3),)),),
     ports=(Port("x"),),
     infer=lambda x: TensorType("int64", (x.ndim,), (False,)),
     numpy=lambda x: np.array(np.shape(x), dtype="int64"),
     from_shape=True,
     grad=lambda g, y, x: [None],
-)  # fmt: skip
+)
 
 
 # join and stack
@@ -206,14 +229,19 @@ def _join_grad(g: Variable, y: Variable, *tensors: Variable, axis: int) -> list[
 
 
 join = Op(
-    name="join", symbol="⊞", category=CATEGORY, aliases=("concatenate",), method=False,
+    name="join",
+    symbol="⊞",
+    category=CATEGORY,
+    aliases=("concatenate",),
+    method=False,
     doc="Tensors put together along an existing axis.",
+    examples=(Example(((2, 3), (4, 3)), {"axis": 0}), Example(((2, 3), (2, 1)), {"axis": 1})),
     ports=(Port("tensors", variadic=True),),
     params=(AXIS,),
     infer=_join_type,
     numpy=lambda *tensors, axis: np.concatenate(tensors, axis=axis),
     grad=_join_grad,
-)  # fmt: skip
+)
 
 
 def _part_value(g: Any, *tensors: Any, axis: int, position: int) -> Any:
@@ -223,14 +251,18 @@ def _part_value(g: Any, *tensors: Any, axis: int, position: int) -> Any:
 
 
 join_part = Op(
-    name="join_part", symbol="⊟", category=CATEGORY, hidden=True,
+    name="join_part",
+    symbol="⊟",
+    category=CATEGORY,
+    hidden=True,
     doc="The part of a joined tensor that came from one of its tensors.",
+    examples=(Example(((5,), (2,), (3,)), {"axis": 0, "position": 1}),),
     ports=(Port("x"), Port("tensors", variadic=True)),
     params=(AXIS, Param("position", "int", 0, "which of the tensors")),
     infer=lambda x, *tensors, axis, position: tensors[position].with_dtype(x.dtype),
     numpy=_part_value,
     no_grad="join_part is itself a gradient",
-)  # fmt: skip
+)
 
 
 def _stack_type(*tensors: TensorType, axis: int) -> TensorType:
@@ -266,37 +298,50 @@ def _stack_grad(g: Variable, y: Variable, *tensors: Variable, axis: int) -> list
 
 
 stack = Op(
-    name="stack", symbol="☰", category=CATEGORY, method=False,
+    name="stack",
+    symbol="☰",
+    category=CATEGORY,
+    method=False,
     doc="Tensors of one shape put side by side along a new axis.",
+    examples=(Example(((2, 3), (2, 3)), {"axis": 0}), Example(((3,), (3,)), {"axis": 1})),
     ports=(Port("tensors", variadic=True),),
     params=(Param("axis", "int", 0, "where the new axis goes"),),
     infer=_stack_type,
     numpy=lambda *tensors, axis: np.stack(tensors, axis=axis),
     grad=_stack_grad,
-)  # fmt: skip
+)
 
 
 # creation
 
 full = Op(
-    name="full", symbol="▦", category=CATEGORY, method=False,
+    name="full",
+    symbol="▦",
+    category=CATEGORY,
+    method=False,
     doc="A tensor of the given shape with the value everywhere.",
+    examples=(Example(((),), {"shape": (2, 3)}),),
     ports=(Port("value"),),
     params=(Param("shape", "ints", (1,), "the shape"),),
     infer=lambda value, shape: TensorType(value.dtype, shape),
     numpy=lambda value, shape: np.full(shape, value),
     grad=lambda g, y, value, shape: [OPS["sum"](g)],
-)  # fmt: skip
+)
 
 arange = Op(
-    name="arange", symbol="0…n", category=CATEGORY, method=False,
+    name="arange",
+    symbol="0…n",
+    category=CATEGORY,
+    method=False,
     doc="The integers from 0 up to, not including, the length of the first axis of x.",
+    examples=(Example(((4, 2),)),),
     ports=(Port("x"),),
     infer=lambda x: TensorType("int64", x.shape[:1] or (None,), (False,)),
     numpy=lambda x: np.arange(np.shape(x)[0], dtype="int64"),
-    from_shape=True, hidden=True,
+    from_shape=True,
+    hidden=True,
     no_grad="it counts",
-)  # fmt: skip
+)
 
 
 def _like(value: int) -> Any:
@@ -304,11 +349,17 @@ def _like(value: int) -> Any:
 
 
 zeros_like = composed(
-    "zeros_like", symbol="0", category=CATEGORY,
-    doc="Zeros of the same shape and dtype.", body=_like(0),
-)  # fmt: skip
+    "zeros_like",
+    symbol="0",
+    category=CATEGORY,
+    doc="Zeros of the same shape and dtype.",
+    body=_like(0),
+)
 
 ones_like = composed(
-    "ones_like", symbol="1", category=CATEGORY,
-    doc="Ones of the same shape and dtype.", body=_like(1),
-)  # fmt: skip
+    "ones_like",
+    symbol="1",
+    category=CATEGORY,
+    doc="Ones of the same shape and dtype.",
+    body=_like(1),
+)
