@@ -121,6 +121,7 @@ logsoftmax = Op(
 binary_crossentropy = composed(
     "binary_crossentropy",
     symbol="H₂",
+    domain=(0.1, 0.9),
     category=COSTS,
     tex=r"-{truth} \ln {predicted} - (1-{truth}) \ln (1-{predicted})",
     doc="How surprised a prediction between 0 and 1 is by a truth of 0 or 1, for each element.",
@@ -132,6 +133,7 @@ binary_crossentropy = composed(
 categorical_crossentropy = composed(
     "categorical_crossentropy",
     symbol="H",
+    domain=(0.1, 0.9),
     category=COSTS,
     doc="How surprised each row of predicted probabilities is by a row of true ones.",
     body=lambda predicted, truth: -OPS["sum"](truth * OPS["log"](predicted), axis=-1),
