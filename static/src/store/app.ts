@@ -78,9 +78,15 @@ export interface AppState {
   redo: UndoEntry[];
   /** Edits made here that the server has not acknowledged yet, oldest first. */
   outbox: Patch[];
+  /** How many patches are under way to the server. */
+  sending: number;
   savedAt: string | number | null;
   summary: Summary;
   outputs: Record<string, Value> | null;
+  /** How often Call was pressed since the graph was opened or reset. */
+  calls: number;
+  /** The function that Call calls; null for the main one. */
+  calling: string | null;
 
   selection: { nodes: string[]; edges: string[] };
   wire: Wire | null;
@@ -121,9 +127,12 @@ export const app = createStore<AppState>(() => ({
   undo: [],
   redo: [],
   outbox: [],
+  sending: 0,
   savedAt: null,
   summary: NO_SUMMARY,
   outputs: null,
+  calls: 0,
+  calling: null,
   selection: { nodes: [], edges: [] },
   wire: null,
   quickAdd: null,
@@ -158,6 +167,13 @@ export function commit(label: string, patches: Patch[], merge: string | null = n
     redo: [],
     outbox: append(outbox, patches),
   });
+}
+
+/** Change the document without a step to undo: what a graph lacked when it was opened. */
+export function amend(patches: Patch[]): void {
+  const { doc, outbox } = app.getState();
+  if (!doc || patches.length === 0) return;
+  app.setState({ doc: apply(doc, patches).doc, outbox: append(outbox, patches) });
 }
 
 function remember(undo: UndoEntry[], entry: UndoEntry): UndoEntry[] {
@@ -207,12 +223,14 @@ export function openDocument(graphId: string, revision: number, doc: GraphDocume
   app.setState((state) => ({
     graphId,
     revision,
-    doc: { ...doc, edges: doc.edges ?? [], layout: doc.layout ?? {} },
+    doc: { ...doc, edges: doc.edges ?? [] },
     opened: state.opened + 1,
     undo: [],
     redo: [],
     outbox: [],
     outputs: same ? state.outputs : null,
+    calls: same ? state.calls : 0,
+    calling: same ? state.calling : null,
     selection: { nodes: [], edges: [] },
     wire: null,
     quickAdd: null,

@@ -95,7 +95,7 @@ function joinOnlyFunction(edit: Edit, id: string, kind: string): void {
 }
 
 function offset(fragment: Fragment, [x, y]: Point): Point {
-  const points = Object.keys(fragment.nodes).map((id) => fragment.layout[id] ?? [0, 0]);
+  const points = Object.keys(fragment.nodes).map((id): Point => fragment.layout[id] ?? [0, 0]);
   const middle = (axis: 0 | 1) => {
     const along = points.map((point) => point[axis]);
     return (Math.min(...along) + Math.max(...along)) / 2;

@@ -78,7 +78,7 @@ export class Edit {
     return valueAt(this.doc, path) === undefined ? this : this.push({ path });
   }
 
-  private push(patch: Patch): this {
+  push(patch: Patch): this {
     this.doc = apply(this.doc, [patch]).doc;
     this.patches.push(patch);
     return this;

@@ -80,6 +80,7 @@ export function pairsOf(points: ArrayBuffer | ArrayBufferView): Float64Array {
       : new Uint8Array(points.buffer, points.byteOffset, points.byteLength);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const pairs = new Float64Array(Math.floor(bytes.byteLength / 8));
-  for (let index = 0; index < pairs.length; index++) pairs[index] = view.getFloat64(index * 8, true);
+  for (let index = 0; index < pairs.length; index++)
+    pairs[index] = view.getFloat64(index * 8, true);
   return pairs;
 }

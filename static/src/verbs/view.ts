@@ -1,0 +1,80 @@
+import { app, type Overlay, type PanelName, select } from "../store/app";
+import type { Point } from "../store/document";
+import { viewport } from "../store/viewport";
+import { dropWire } from "./wire";
+
+export function openOverlay(overlay: Overlay): void {
+  app.setState({ overlay, quickAdd: null });
+}
+
+export function openHome(homeTab: "gallery" | "graphs" | "runs"): void {
+  app.setState({ overlay: "home", homeTab, quickAdd: null });
+}
+
+export const askTitle = () => openOverlay("save");
+
+/** The menu of everything that can be added, where the pointer is. */
+export function openQuickAdd(): void {
+  const view = viewport();
+  const box = view?.element()?.getBoundingClientRect();
+  if (!view || !box) return;
+  const [x, y] = view.pointer();
+  const inside = x > box.left && x < box.right && y > box.top && y < box.bottom;
+  const screen: Point = inside ? [x, y] : [box.left + box.width / 2 - 140, box.top + 96];
+  quickAddAt(screen);
+}
+
+export function quickAddAt(screen: Point): void {
+  const { wire } = app.getState();
+  const flow = viewport()?.toFlow(screen) ?? [0, 0];
+  const held = wire && { held: wire.held, side: wire.side };
+  app.setState({ quickAdd: { screen, flow, wire: held }, overlay: null });
+}
+
+export function closeQuickAdd(): void {
+  app.setState({ quickAdd: null });
+  viewport()?.element()?.focus();
+}
+
+export function openWirePicker(): void {
+  if (app.getState().selection.nodes.length > 0) openOverlay("wire");
+}
+
+export function startRename(): void {
+  const [id] = app.getState().selection.nodes;
+  if (id) app.setState({ renaming: id });
+}
+
+/** One key to get out: the topmost open thing closes, else the selection goes. */
+export function backOut(): void {
+  const { overlay, quickAdd, doc, renaming } = app.getState();
+  dropWire();
+  if (quickAdd) closeQuickAdd();
+  else if (renaming) app.setState({ renaming: null });
+  else if (overlay && doc) {
+    app.setState({ overlay: null });
+    viewport()?.element()?.focus();
+  } else select([]);
+}
+
+export function togglePanel(panel: PanelName): void {
+  const { panels } = app.getState();
+  app.setState({ panels: { ...panels, [panel]: !panels[panel] } });
+}
+
+export function focusPalette(): void {
+  const { panels } = app.getState();
+  app.setState({ panels: { ...panels, palette: true } });
+  requestAnimationFrame(() => document.getElementById("palette-search")?.focus());
+}
+
+export function switchTheme(): void {
+  const { theme } = app.getState();
+  const dark =
+    theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
+  app.setState({ theme: dark ? "light" : "dark" });
+}
+
+export function switchLogScale(): void {
+  app.setState({ logScale: !app.getState().logScale });
+}
