@@ -58,19 +58,22 @@ def _text_of_leaf(v: Variable) -> Part:
 def _text_of(node: Apply, inputs: list[Part]) -> Part:
     op = node.op
     if op.infix is not None:
-        return _fill(op.infix, node, inputs), op.precedence
+        return op.infix.format(**_operands(node, inputs)), op.precedence
     if op.name == "subtensor":
         return f"{_bracketed(inputs[0], ATOM)}[{_index(node, inputs[1:])}]", ATOM
-    if op.name == "dimshuffle":
-        pattern = node.params["pattern"]
-        if pattern == tuple(reversed(range(len(inputs) and node.inputs[0].ndim))):
-            return f"{_bracketed(inputs[0], ATOM)}.T", ATOM
+    if op.name == "dimshuffle" and _reverses(node):
+        return f"{_bracketed(inputs[0], ATOM)}.T", ATOM
     arguments = [text for text, _ in inputs]
-    for p in op.params:
-        value = node.params[p.name]
-        if value != p.default and p.type != "graph":
-            arguments.append(f"{p.name}={_param(value)}")
+    arguments += [
+        f"{p.name}={_param(node.params[p.name])}"
+        for p in op.params
+        if node.params[p.name] != p.default and p.type != "graph"
+    ]
     return f"{op.name}({', '.join(arguments)})", ATOM
+
+
+def _reverses(node: Apply) -> bool:
+    return bool(node.params["pattern"] == tuple(reversed(range(node.inputs[0].ndim))))
 
 
 def _param(value: Any) -> str:
@@ -99,20 +102,23 @@ def _bracketed(part: Part, precedence: int, tex: bool = False) -> str:
     return rf"\left({text}\right)" if tex else f"({text})"
 
 
-def _fill(template: str, node: Apply, inputs: list[Part], tex: bool = False) -> str:
-    """Put the operands into the template, in brackets where they bind less tightly.
+def _operands(node: Apply, inputs: list[Part], template: str | None = None) -> dict[str, str]:
+    """The operands by port, in brackets where they bind less tightly than the op.
 
-    The right operand of an op that is not associative needs them also when it binds equally.
+    Of two operands one needs them also when it binds equally: the right one, of a power the left
+    one, none of an associative op.  In a TeX template braces around a port stand for brackets.
     """
     op = node.op
     named = {}
     for i, (port, part) in enumerate(zip(op.ports, inputs, strict=False)):
-        tight = op.precedence
-        right_first = op.name == "pow"
-        if len(inputs) > 1 and (i == 0 if right_first else i > 0) and not op.associative:
-            tight += 1
-        named[port.name] = _bracketed(part, tight, tex)
-    return template.format(**named)
+        strict = len(inputs) > 1 and not op.associative and (i == 0) == (op.name == "pow")
+        tight = op.precedence + strict
+        if template is not None and (
+            op.precedence >= 100 or f"{{{{{{{port.name}}}}}}}" in template
+        ):
+            tight = 0
+        named[port.name] = _bracketed(part, tight, template is not None)
+    return named
 
 
 GREEK = re.compile(
@@ -147,26 +153,16 @@ def _tex_of_leaf(v: Variable) -> Part:
 
 def _tex_of(node: Apply, inputs: list[Part]) -> Part:
     op = node.op
-    if op.tex is not None or op.infix is not None:
-        template = op.tex or (op.infix or "").replace("&", r"\&").replace("%", r"\%")
-        # Where the template itself groups its operands they need no brackets.
-        if op.precedence >= 100 or r"\frac" in template or r"\lfloor" in template:
-            named = {p.name: t for p, (t, _) in zip(op.ports, inputs, strict=False)}
-            if op.tex and op.precedence >= 100 and template.startswith("{{{"):
-                named = {
-                    p.name: _bracketed(part, ATOM, True)
-                    for p, part in zip(op.ports, inputs, strict=False)
-                }
-            return template.format(**named), ATOM if op.precedence >= 100 else op.precedence
-        return _fill(template, node, inputs, tex=True), op.precedence
+    template = op.tex or (op.infix or "").replace("&", r"\&").replace("%", r"\%")
+    if template:
+        return template.format(**_operands(node, inputs, template)), op.precedence
     if op.name == "subtensor":
-        index = _index(node, inputs[1:]).replace("_", r"\_")
-        return f"{_bracketed(inputs[0], ATOM, True)}_{{{index}}}", ATOM
+        return f"{_bracketed(inputs[0], ATOM, True)}_{{{_index(node, inputs[1:])}}}", ATOM
     if op.name == "dimshuffle":
-        pattern = node.params["pattern"]
-        if pattern == (1, 0):
-            return f"{_bracketed(inputs[0], ATOM, True)}^{{T}}", ATOM
-        if [p for p in pattern if p is not None] == sorted(p for p in pattern if p is not None):
+        if _reverses(node):
+            return f"{_bracketed(inputs[0], ATOM, True)}^T", ATOM
+        kept = [p for p in node.params["pattern"] if p is not None]
+        if kept == sorted(kept):
             return inputs[0]
     name = op.name.replace("_", " ").strip()
     return rf"\operatorname{{{name}}}\left({', '.join(t for t, _ in inputs)}\right)", ATOM

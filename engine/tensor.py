@@ -88,7 +88,7 @@ def __getattr__(name: str) -> Any:
     kind = _type_named(name)
     if kind is not None:
         return kind
-    singular = name[:-3] + "ix" if name.endswith("matrices") else name[:-1]
+    singular = name[:-3] + "x" if name.endswith("matrices") else name[:-1]
     if name.endswith("s") and (kind := _type_named(singular)) is not None:
         return _several(kind)
     if name in OPS:

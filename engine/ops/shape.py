@@ -93,7 +93,7 @@ transpose = composed(
     "transpose",
     symbol="Tᵀ",
     category=CATEGORY,
-    tex="{{{x}}}^{{T}}",
+    tex="{x}^T",
     doc="The axes in reverse order, or in the order given.",
     params=(Param("axes", "ints", None, "the old axes in their new order"),),
     body=_transpose,
