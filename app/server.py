@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -91,10 +92,14 @@ class Server(ThreadedWSGIServer):
 
 
 class Stop:
-    """The wish to end: set by SIGINT, SIGTERM or the program; a second signal ends at once."""
+    """The wish to end: SIGINT or SIGTERM. A second signal ends the process at once.
+
+    The handler writes to a pipe and touches no lock, as the main thread may be holding it.
+    """
 
     def __init__(self) -> None:
-        self.wanted = threading.Event()
+        self.reading, self.writing = os.pipe()
+        self.wanted = False
 
     def install(self) -> None:
         """Listen to the signals; call it in the main thread."""
@@ -102,15 +107,16 @@ class Stop:
         signal.signal(signal.SIGTERM, self.on_signal)
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self.wanted.is_set():
+        """Wake whoever waits, or end at once the second time."""
+        if self.wanted:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.wanted.set()
+        self.wanted = True
+        os.write(self.writing, b".")
 
     def wait(self) -> None:
-        """Wait for the wish; wakes now and then, as signals are only seen by Python code."""
-        while not self.wanted.wait(1.0):
-            pass
+        """Wait for the wish."""
+        os.read(self.reading, 1)
 
 
 class Serving:

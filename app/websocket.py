@@ -6,6 +6,7 @@ token, and writes to its socket from two threads at once.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -25,6 +26,8 @@ MAX_MESSAGE = 5_000_000  # a document may have 4 MB of text
 MAX_STRANGER_MESSAGE = 4_096
 MAX_WAITING = 64
 MAX_STRANGER_SECONDS = 10.0
+# engine.io's packets from a client: close, pong, and text messages that are Socket.IO packets.
+PACKET = re.compile(r"1$|3$|4[0-6]")
 
 
 class WholeWrites:
@@ -109,8 +112,10 @@ class ConnectionWSGI:
         except simple_websocket.ConnectionClosed as closed:
             raise OSError("the websocket is closed") from closed
 
-    def wait(self) -> str | bytes | None:
+    def wait(self) -> str | None:
+        """The next packet; None at the end, which a packet that no client sends is too."""
         try:
-            return self.ws.receive()
+            packet = self.ws.receive()
         except simple_websocket.ConnectionClosed:
             return None
+        return packet if isinstance(packet, str) and PACKET.match(packet) else None

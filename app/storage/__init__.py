@@ -6,6 +6,6 @@ survives a kill of the process and a power cut.
 
 from app.storage.database import Database
 from app.storage.graphs import StoredGraph, StoredGraphs
-from app.storage.runs import Points, StoredRun, StoredRuns
+from app.storage.runs import StoredRun, StoredRuns
 
-__all__ = ["Database", "Points", "StoredGraph", "StoredGraphs", "StoredRun", "StoredRuns"]
+__all__ = ["Database", "StoredGraph", "StoredGraphs", "StoredRun", "StoredRuns"]

@@ -9,31 +9,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import func, insert, select, update
 
 from app.errors import NotFoundError
+from app.points import Points
 from app.storage.database import Database
 from app.storage.tables import graphs, metric_chunks, run_events, runs
 
 ACTIVE = ("starting", "compiling", "running", "paused")
 LOST = "The server ended while this run was going; what it had recorded is kept."
-
-
-@dataclass(frozen=True)
-class Points:
-    """Some points of a curve: int64 steps, rising, and float64 values, of one length."""
-
-    steps: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def after(self, step: int) -> Points:
-        """The points beyond a step."""
-        start = int(np.searchsorted(self.steps, step, side="right"))
-        return Points(self.steps[start:], self.values[start:])
 
 
 @dataclass

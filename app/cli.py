@@ -1,0 +1,148 @@
+"""The `wiregrad` command: without arguments the server, `run` and `list` without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import app
+from app.protocol import DEVICES, MAX_STEPS
+from app.settings import DEFAULT_PORT, Settings
+from engine.errors import EngineError
+
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130
+DOCS = {name: field.metadata.get("doc") for name, field in Settings.__dataclass_fields__.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit: 0, 2 for what was refused, 130 when interrupted."""
+    options = parser().parse_args(arguments)
+    try:
+        options.command(options)
+        sys.stdout.flush()
+    except EngineError as error:
+        said = " ".join(str(error).split())
+        print(f"wiregrad: {said}", file=sys.stderr)
+        sys.exit(EXIT_REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has closed it; nothing is left to be said to anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="wiregrad",
+        description="Theano on a canvas. Without a command: start the server, open the browser.",
+    )
+    top.add_argument("--version", action="version", version=f"wiregrad {app.__version__}")
+    top.add_argument("--no-browser", action="store_true", help="Only print the address.")
+    top.add_argument(
+        "--port", type=port, help=f"{DOCS['port']} Without it, {DEFAULT_PORT} if that is free."
+    )
+    top.add_argument("--data", type=Path, metavar="DIR", help=DOCS["data"])
+    top.set_defaults(command=serve)
+    commands = top.add_subparsers(title="commands", metavar="")
+
+    run = commands.add_parser("run", help="Train a graph, or call one that has no training, here.")
+    run.add_argument("graph", metavar="NAME_OR_FILE", help="A gallery name or a graph file.")
+    run.add_argument("--steps", type=whole(1, MAX_STEPS), help="How many steps to train.")
+    run.add_argument("--seed", type=whole(0, 2**53 - 1), help="The seed of everything random.")
+    run.add_argument("--device", choices=DEVICES, default="cpu", help="Where to compute.")
+    run.add_argument(
+        "--set",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="The value of an input: a number or a nested list. May be given again.",
+    )
+    run.add_argument("--json", action="store_true", help="One JSON object a line on stdout.")
+    run.add_argument(
+        "--every", type=whole(1, MAX_STEPS), metavar="N", help="Say the cost every N steps."
+    )
+    run.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="Write costs.csv, outputs.json, graph.json and weights.safetensors there.",
+    )
+    run.set_defaults(command=run_graph)
+
+    gallery = commands.add_parser("list", help="Name the graphs of the gallery.")
+    gallery.set_defaults(command=list_gallery)
+    return top
+
+
+def serve(options: argparse.Namespace) -> None:
+    """`wiregrad`"""
+    from app.serving import serve
+
+    serve(options.port, options.data, browser=not options.no_browser)
+
+
+def run_graph(options: argparse.Namespace) -> None:
+    """`wiregrad run`"""
+    from app import job
+    from app.report import Report
+
+    content = job.find(options.graph)
+    chosen = job.Options(options.steps, options.seed, options.device, dict(options.set))
+    job.run(content, chosen, Report(as_json=options.json, every=options.every, out=options.out))
+
+
+def list_gallery(_options: argparse.Namespace) -> None:
+    """`wiregrad list`"""
+    from engine import gallery
+
+    names = gallery.names()
+    width = max(map(len, names), default=0)
+    for name in names:
+        content = gallery.load(name)
+        print(f"{name:{width}}  {content.data.get('summary') or content.title}")
+
+
+def port(text: str) -> int:
+    """A port number."""
+    return whole(0, 65_535)(text)
+
+
+def whole(least: int, most: int) -> Any:
+    """A type of option: a whole number between two bounds."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} to {most}"
+            )
+        return int(text)
+
+    return parse
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """`name=value`, where the value is JSON."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name.strip(), json.loads(value, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        raise argparse.ArgumentTypeError(
+            f"the value of {name.strip()} is not a number or a nested list: {value!r}"
+        ) from None
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """NaN and infinity are no JSON."""
+    raise ValueError(f"{name} is no JSON number")
