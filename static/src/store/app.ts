@@ -91,6 +91,8 @@ export interface AppState {
   selection: { nodes: string[]; edges: string[] };
   wire: Wire | null;
   quickAdd: QuickAdd | null;
+  /** Where the menu of verbs is open. */
+  menu: Point | null;
   overlay: Overlay;
   homeTab: "gallery" | "graphs" | "runs";
   /** The node whose name is being typed. */
@@ -136,6 +138,7 @@ export const app = createStore<AppState>(() => ({
   selection: { nodes: [], edges: [] },
   wire: null,
   quickAdd: null,
+  menu: null,
   overlay: null,
   homeTab: "gallery",
   renaming: null,

@@ -1,6 +1,9 @@
 import type { GraphDocument, GraphNode, Params } from "./document";
 import { wiring } from "./document";
 
+/** The MIME type under which a card is dragged from the palette. */
+export const CARD_TYPE = "application/x-wiregrad-card";
+
 export interface CardInput {
   name: string;
   doc: string;

@@ -1,7 +1,8 @@
 import type { GraphListItem, GraphOpenRequest, RunInfo } from "../protocol";
 import { app, NO_SUMMARY, notify, takeReport } from "../store/app";
+import type { GraphDocument } from "../store/document";
 import { viewport } from "../store/viewport";
-import { downloadUrl, getGallery } from "../transport/http";
+import { downloadUrl, getGallery, getGalleryDocument } from "../transport/http";
 import { Refusal, request } from "../transport/socket";
 import { tidy } from "./edit";
 import { attempt } from "./failure";
@@ -125,3 +126,12 @@ export const resetGraph = () =>
     app.setState({ outputs: null, calls: 0 });
     takeReport(report);
   });
+
+const galleryDocuments = new Map<string, Promise<GraphDocument>>();
+
+/** A gallery graph to look at; each is fetched once. */
+export function galleryDocument(name: string): Promise<GraphDocument> {
+  const found = galleryDocuments.get(name) ?? getGalleryDocument(name);
+  galleryDocuments.set(name, found);
+  return found;
+}

@@ -47,9 +47,10 @@ export function startRename(): void {
 
 /** One key to get out: the topmost open thing closes, else the selection goes. */
 export function backOut(): void {
-  const { overlay, quickAdd, doc, renaming } = app.getState();
+  const { overlay, quickAdd, doc, renaming, menu } = app.getState();
   dropWire();
-  if (quickAdd) closeQuickAdd();
+  if (menu) openMenu(null);
+  else if (quickAdd) closeQuickAdd();
   else if (renaming) app.setState({ renaming: null });
   else if (overlay && doc) {
     app.setState({ overlay: null });
@@ -77,4 +78,8 @@ export function switchTheme(): void {
 
 export function switchLogScale(): void {
   app.setState({ logScale: !app.getState().logScale });
+}
+
+export function openMenu(at: Point | null): void {
+  app.setState({ menu: at });
 }

@@ -41,15 +41,17 @@ export function verdict(end: End): string | null {
   return ports[end[1]] ?? null;
 }
 
+/** Say why the held wire may not end at a port; true when it may not. */
+export function refuse(end: End): boolean {
+  const reason = verdict(end);
+  if (reason) notify("warning", reason);
+  return reason !== null;
+}
+
 /** Wire the held end to a port, or say why not. */
 export function joinWire(other: End): boolean {
   const { wire, doc } = app.getState();
-  if (!wire || !doc) return false;
-  const reason = verdict(other);
-  if (reason) {
-    notify("warning", reason);
-    return false;
-  }
+  if (!wire || !doc || refuse(other)) return false;
   const [from, to] = wire.side === "from" ? [wire.held, other] : [other, wire.held];
   commit("Wire", connect(doc, from, to));
   return true;

@@ -1,0 +1,145 @@
+import { NodeToolbar, Position } from "@xyflow/react";
+import { type CSSProperties, memo, useEffect, useRef } from "react";
+import { Icon } from "../controls/Icon";
+import { useApp, useFacts } from "../controls/useApp";
+import type { WireError } from "../protocol";
+import type { GraphNode } from "../store/document";
+import type { Facts } from "../store/facts";
+import { type Card, cardOf, inPorts, outPorts, type Port } from "../store/palette";
+import { renameNode } from "../verbs/edit";
+import { hueOf } from "./hue";
+import { NodeBody } from "./NodeBody";
+import { PortHandle, PortLabel } from "./PortHandle";
+import { shapeOf } from "./ports";
+
+/** Ports as one text, so that a node is drawn again only when its ports change. */
+function usePorts(id: string, card: Card | undefined): { ins: Port[]; outs: Port[] } {
+  const text = useApp(({ doc }) =>
+    doc ? JSON.stringify([inPorts(card, doc, id), outPorts(card, doc, id)]) : "[[],[]]",
+  );
+  const [ins, outs] = JSON.parse(text) as [Port[], Port[]];
+  return { ins, outs };
+}
+
+interface Props {
+  id: string;
+  selected?: boolean;
+}
+
+/** One card for every node there is, drawn from the palette's data alone. */
+export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
+  const node = useApp(({ doc }) => doc?.nodes[id]);
+  const card = useApp(({ palette }) => (node ? cardOf(palette, node) : undefined));
+  const hue = useApp(({ palette }) => hueOf(palette, card?.category));
+  const facts = useFacts(id);
+  const { ins, outs } = usePorts(id, card);
+  if (!node) return null;
+
+  const soleIn = ins.length === 1 ? ins[0] : undefined;
+  const soleOut = outs.length === 1 ? outs[0] : undefined;
+  const rowIns = soleIn ? [] : ins;
+  const rowOuts = soleOut ? [] : outs;
+  const wrong = (port: Port) => facts.error?.port === port.name;
+  return (
+    <div
+      className={`card kind-${node.kind}${facts.error ? " in-error" : ""}${card ? "" : " missing"}`}
+      style={{ "--hue": hue } as CSSProperties}
+      data-testid={`node-${id}`}
+    >
+      <header className="card-head">
+        {soleIn && <PortHandle node={id} port={soleIn} side="in" lit={wrong(soleIn)} />}
+        <span className="symbol" aria-hidden="true">
+          {card?.symbol ?? "?"}
+        </span>
+        <Names id={id} node={node} card={card} facts={facts} />
+        {facts.error && <Icon name="alert" size={15} />}
+        {soleOut && <PortHandle node={id} port={soleOut} side="out" lit={wrong(soleOut)} />}
+      </header>
+      {Array.from({ length: Math.max(rowIns.length, rowOuts.length) }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place
+        <div className="port-row" key={row}>
+          {rowIns[row] && (
+            <>
+              <PortHandle node={id} port={rowIns[row]} side="in" lit={wrong(rowIns[row])} />
+              <PortLabel port={rowIns[row]} />
+            </>
+          )}
+          {rowOuts[row] && (
+            <>
+              <PortLabel port={rowOuts[row]} />
+              <PortHandle node={id} port={rowOuts[row]} side="out" lit={wrong(rowOuts[row])} />
+            </>
+          )}
+        </div>
+      ))}
+      <NodeBody id={id} node={node} facts={facts} />
+      {facts.error && <p className="card-error">{facts.error.message}</p>}
+      {facts.error && <Explanation error={facts.error} visible={selected} />}
+    </div>
+  );
+});
+
+function Names({ id, node, card, facts }: NamesProps) {
+  const renaming = useApp((state) => state.renaming === id);
+  const label = card?.label ?? node.op ?? node.kind;
+  const type = Object.values(facts.types)[0];
+  const about = node.name ? label : type && node.kind !== "op" ? shapeOf(type) : null;
+  return (
+    <div className="names">
+      {renaming ? (
+        <NameField id={id} name={node.name ?? ""} />
+      ) : (
+        <span className="name">{node.name ?? label}</span>
+      )}
+      {about && <span className="about">{about}</span>}
+    </div>
+  );
+}
+
+interface NamesProps {
+  id: string;
+  node: GraphNode;
+  card: Card | undefined;
+  facts: Facts;
+}
+
+function NameField({ id, name }: { id: string; name: string }) {
+  const field = useRef<HTMLInputElement>(null);
+  const given = useRef(false);
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
+  const give = (wanted: string) => {
+    if (given.current) return;
+    given.current = true;
+    renameNode(id, wanted);
+  };
+  return (
+    <input
+      ref={field}
+      className="field nodrag"
+      aria-label="Name"
+      defaultValue={name}
+      data-testid={`rename-${id}`}
+      onBlur={(event) => give(event.target.value)}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === "Enter") give(event.currentTarget.value);
+        if (event.key === "Escape") give(name);
+      }}
+    />
+  );
+}
+
+/** The whole sentence, legible at any zoom, while the node is selected. */
+function Explanation({ error, visible }: { error: WireError; visible: boolean }) {
+  return (
+    <NodeToolbar isVisible={visible} position={Position.Bottom} offset={8}>
+      <div className="explanation" role="alert">
+        <strong>{error.message}</strong>
+        {error.hint && <p>{error.hint}</p>}
+      </div>
+    </NodeToolbar>
+  );
+}

@@ -1,0 +1,112 @@
+import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { parseData, showData, type ValueRules } from "../store/number";
+
+interface Props {
+  data: unknown;
+  rules: ValueRules;
+  label: string;
+  testId: string;
+  onChange: (data: unknown) => void;
+  placeholder?: string;
+  maxRows?: number;
+}
+
+/** A number, or rows of numbers, as text; what cannot be read is said, and not passed on. */
+export function DataField(props: Props) {
+  const { data, rules, label, testId, onChange, placeholder, maxRows = 6 } = props;
+  const [draft, setDraft] = useState<string | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const problemId = useId();
+  const sent = useRef<unknown>(undefined);
+  const text = draft ?? showData(data);
+
+  const type = (next: string) => {
+    setDraft(next);
+    const parsed = parseData(next, rules);
+    setProblem(parsed.ok ? null : parsed.message);
+    if (!parsed.ok || JSON.stringify(parsed.data) === JSON.stringify(sent.current ?? data)) return;
+    sent.current = parsed.data;
+    onChange(parsed.data);
+  };
+  const leave = () => {
+    setDraft(null);
+    setProblem(null);
+    sent.current = undefined;
+  };
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.key === "Escape" || (event.key === "Enter" && isSingle)) {
+      event.currentTarget.blur();
+      event.stopPropagation();
+    }
+    const up = event.key === "ArrowUp";
+    if (isSingle && (up || event.key === "ArrowDown")) {
+      const next = stepped(Number(text), up ? 1 : -1, rules.dtype, event.shiftKey);
+      if (next !== null) {
+        event.preventDefault();
+        type(String(next));
+      }
+    }
+  };
+
+  const isSingle = rules.rank === 0 || (rules.rank === null && !Array.isArray(data));
+  const shared = {
+    className: `field mono nodrag nopan nowheel${problem ? " wrong" : ""}`,
+    "data-testid": testId,
+    "aria-label": label,
+    "aria-invalid": problem !== null,
+    "aria-describedby": problem ? problemId : undefined,
+    spellCheck: false,
+    placeholder: placeholder ?? "",
+    value: text,
+    onFocus: () => setDraft(showData(data)),
+    onBlur: leave,
+    onKeyDown,
+  };
+  if (rules.dtype === "bool" && isSingle) {
+    return (
+      <button
+        type="button"
+        role="switch"
+        aria-checked={data === true}
+        aria-label={label}
+        data-testid={testId}
+        className="switch nodrag"
+        onClick={() => onChange(data !== true)}
+      >
+        <span className="switch-knob" />
+        {String(data === true)}
+      </button>
+    );
+  }
+  const lines = text.split("\n");
+  return (
+    <div className="data-field">
+      {isSingle ? (
+        <input {...shared} inputMode="decimal" onChange={(event) => type(event.target.value)} />
+      ) : (
+        <textarea
+          {...shared}
+          rows={Math.min(maxRows, Math.max(1, lines.length))}
+          cols={Math.min(28, Math.max(8, ...lines.map((line) => line.length)))}
+          wrap="off"
+          onChange={(event) => type(event.target.value)}
+        />
+      )}
+      {problem && (
+        <p className="field-problem" id={problemId} role="alert">
+          {problem}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** One notch up or down: whole numbers by one, others by a tenth of their size. */
+function stepped(value: number, sign: number, dtype: string, large: boolean): number | null {
+  if (!Number.isFinite(value)) return null;
+  const times = large ? 10 : 1;
+  if (/int/.test(dtype)) return value + sign * times;
+  const size = value === 0 ? 0.1 : 10 ** Math.floor(Math.log10(Math.abs(value)));
+  const next = value + (sign * size * times) / (value === 0 ? 1 : 10);
+  return Number(next.toPrecision(12));
+}

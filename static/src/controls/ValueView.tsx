@@ -1,0 +1,76 @@
+import type { Data, Value } from "../protocol";
+import { rankOf, showNumber, showShort } from "../store/number";
+
+const MOST_ROWS = 6;
+const MOST_COLUMNS = 5;
+
+export const shapeText = (shape: readonly (number | null)[]) =>
+  shape.length === 0 ? "scalar" : `(${shape.map((length) => length ?? "?").join(", ")})`;
+
+/** A value in the least room: a number, a small table, or what sums a large one up. */
+export function ValueView({ value, testId }: { value: Value | undefined; testId?: string }) {
+  return (
+    <div
+      className={`value mono${value && !value.finite ? " not-finite" : ""}`}
+      data-testid={testId}
+    >
+      {value ? <Content value={value} /> : <span className="faint">–</span>}
+    </div>
+  );
+}
+
+function Content({ value }: { value: Value }) {
+  const { data, shape } = value;
+  if (data === null || data === undefined) return <Digest value={value} />;
+  if (shape.length === 0) return <span className="value-number">{showNumber(data)}</span>;
+  const rows = shape.length === 1 ? [data as Data[]] : (data as Data[][]);
+  const columns = shape.at(-1) ?? 0;
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (size === 0) return <span className="faint">empty {shapeText(shape)}</span>;
+  if (rankOf(data) <= 2 && rows.length <= MOST_ROWS && columns <= MOST_COLUMNS) {
+    return <Table rows={rows} />;
+  }
+  if (shape.length === 1 && size <= 10) return <Table rows={folded(data as Data[])} />;
+  return <Digest value={value} />;
+}
+
+function Table({ rows }: { rows: Data[][] }) {
+  return (
+    <table className="value-table">
+      <tbody>
+        {rows.map((row, at) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a cell is its place
+          <tr key={at}>
+            {row.map((cell, column) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a cell is its place
+              <td key={column} title={showNumber(cell)}>
+                {showShort(cell)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+const folded = (cells: Data[]) =>
+  cells.length <= MOST_COLUMNS
+    ? [cells]
+    : [cells.slice(0, MOST_COLUMNS), cells.slice(MOST_COLUMNS)];
+
+function Digest({ value }: { value: Value }) {
+  const { shape, min, max, mean } = value;
+  return (
+    <dl className="value-digest">
+      <dt>shape</dt>
+      <dd>{shapeText(shape)}</dd>
+      <dt>min</dt>
+      <dd>{showShort(min)}</dd>
+      <dt>mean</dt>
+      <dd>{showShort(mean)}</dd>
+      <dt>max</dt>
+      <dd>{showShort(max)}</dd>
+    </dl>
+  );
+}

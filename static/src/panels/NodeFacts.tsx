@@ -1,0 +1,175 @@
+import type { CSSProperties } from "react";
+import { hueOf } from "../canvas/hue";
+import { Icon } from "../controls/Icon";
+import { useApp, useFacts } from "../controls/useApp";
+import { ValueView } from "../controls/ValueView";
+import type { WireError } from "../protocol";
+import type { GraphNode } from "../store/document";
+import { roleOf } from "../store/edits";
+import type { Facts } from "../store/facts";
+import { type Card, cardOf } from "../store/palette";
+import { changeMembership, changeParam, renameNode } from "../verbs/edit";
+import { Formula } from "./Formula";
+import { ParamField } from "./ParamField";
+
+/** One node: what it is, what it can be set to, what it came to. */
+export function NodeFacts({ id }: { id: string }) {
+  const node = useApp(({ doc }) => doc?.nodes[id]);
+  const card = useApp(({ palette }) => (node ? cardOf(palette, node) : undefined));
+  const hue = useApp(({ palette }) => hueOf(palette, card?.category));
+  const facts = useFacts(id);
+  if (!node) return null;
+  return (
+    <div style={{ "--hue": hue } as CSSProperties}>
+      <section className="section node-head">
+        <span className="symbol" aria-hidden="true">
+          {card?.symbol ?? "?"}
+        </span>
+        <div>
+          <h2>{card?.label ?? node.op ?? node.kind}</h2>
+          <p className="quiet-text">{card?.category ?? "Unknown here; kept as it is"}</p>
+        </div>
+      </section>
+      {facts.error && <ErrorBox error={facts.error} />}
+      {facts.warnings?.map((warning) => (
+        <p className="callout warning" key={warning}>
+          {warning}
+        </p>
+      ))}
+      {card && (
+        <section className="section">
+          {card.tex && <Formula tex={card.tex} />}
+          <p className="doc">{card.doc}</p>
+        </section>
+      )}
+      <Params id={id} node={node} card={card} facts={facts} />
+      <Outputs facts={facts} />
+      <Membership id={id} node={node} />
+    </div>
+  );
+}
+
+export function ErrorBox({ error }: { error: WireError }) {
+  return (
+    <div className="callout error" role="alert">
+      <strong>
+        <Icon name="alert" size={14} /> {error.message}
+      </strong>
+      {(error.expected || error.got) && (
+        <dl>
+          {error.expected && (
+            <>
+              <dt>expected</dt>
+              <dd>{error.expected}</dd>
+            </>
+          )}
+          {error.got && (
+            <>
+              <dt>got</dt>
+              <dd>{error.got}</dd>
+            </>
+          )}
+        </dl>
+      )}
+      {error.hint && <p>{error.hint}</p>}
+    </div>
+  );
+}
+
+interface PartProps {
+  id: string;
+  node: GraphNode;
+  card: Card | undefined;
+  facts: Facts;
+}
+
+function Params({ id, node, card, facts }: PartProps) {
+  const params = node.params ?? {};
+  const shape = params.shape;
+  const rank =
+    node.kind === "input" && Array.isArray(shape)
+      ? shape.length
+      : (Object.values(facts.types)[0]?.shape.length ?? null);
+  const shown = card?.params ?? [];
+  if (!card?.named && shown.length === 0) return null;
+  return (
+    <section className="section">
+      {card?.named && <NameField key={node.name} id={id} name={node.name ?? ""} />}
+      {shown.map((param) => (
+        <ParamField
+          key={param.name}
+          param={param}
+          value={param.name in params ? params[param.name] : param.default}
+          dtype={String(params.dtype ?? "float64")}
+          rank={node.kind === "input" ? rank : null}
+          onChange={(value) => changeParam(id, param.name, value)}
+        />
+      ))}
+    </section>
+  );
+}
+
+function NameField({ id, name }: { id: string; name: string }) {
+  return (
+    <div className="param">
+      <label htmlFor="param-name">name</label>
+      <input
+        id="param-name"
+        className="field"
+        data-testid="param-name"
+        defaultValue={name}
+        spellCheck={false}
+        onBlur={(event) => renameNode(id, event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") event.currentTarget.blur();
+        }}
+      />
+    </div>
+  );
+}
+
+function Outputs({ facts }: { facts: Facts }) {
+  const ports = [...new Set([...Object.keys(facts.types), ...Object.keys(facts.values)])];
+  if (ports.length === 0) return null;
+  return (
+    <section className="section">
+      <h3>{ports.length === 1 ? "Value" : "Values"}</h3>
+      {ports.map((port) => (
+        <div className="output" key={port}>
+          <div className="output-head">
+            {ports.length > 1 && <span>{port}</span>}
+            <span className="mono faint">{facts.types[port]?.text}</span>
+          </div>
+          {facts.types[port]?.upcast && (
+            <p className="callout warning">
+              Inputs of several dtypes met here and were widened to {facts.types[port]?.dtype}.
+            </p>
+          )}
+          <ValueView value={facts.values[port]} />
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Membership({ id, node }: { id: string; node: GraphNode }) {
+  const functions = useApp(({ doc }) => doc?.functions);
+  const role = roleOf(node.kind);
+  const names = Object.keys(functions ?? {});
+  if (!role || names.length === 0) return null;
+  return (
+    <section className="section">
+      <h3>Part of</h3>
+      {names.map((name) => (
+        <label className="check" key={name}>
+          <input
+            type="checkbox"
+            checked={functions?.[name]?.[role]?.includes(id) ?? false}
+            onChange={(event) => changeMembership(id, name, event.target.checked)}
+          />
+          {name}
+        </label>
+      ))}
+    </section>
+  );
+}

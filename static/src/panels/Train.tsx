@@ -1,0 +1,193 @@
+import { CommandButton } from "../controls/CommandButton";
+import { DataField } from "../controls/DataField";
+import { Icon } from "../controls/Icon";
+import { useApp } from "../controls/useApp";
+import type { RunInfo } from "../protocol";
+import { isLive } from "../store/app";
+import { liveInputs } from "../store/document";
+import { showCount, showDuration, showNumber } from "../store/number";
+import { changeParam, changeTraining } from "../verbs/edit";
+import { togglePanel } from "../verbs/view";
+import { CostChart } from "./CostChart";
+import { SpeedField } from "./SpeedField";
+
+const STATES: Record<string, string> = {
+  starting: "Starting",
+  compiling: "Compiling",
+  running: "Training",
+  paused: "Paused",
+  stopped: "Stopped",
+  done: "Done",
+  failed: "Failed",
+  lost: "Lost",
+};
+
+/** Training: its controls, what may be changed while it runs, and the cost as it falls. */
+export function Train() {
+  const open = useApp((state) => state.panels.train);
+  return (
+    <section className={`panel train${open ? "" : " folded"}`} aria-label="Training">
+      <header className="train-head">
+        <TrainButtons />
+        <RunNumbers />
+        <button
+          type="button"
+          className="button quiet square"
+          aria-label={open ? "Fold the train panel" : "Unfold the train panel"}
+          aria-expanded={open}
+          onClick={() => togglePanel("train")}
+        >
+          <Icon name={open ? "chevron_down" : "chevron_up"} />
+        </button>
+      </header>
+      {open && (
+        <div className="train-body">
+          <Settings />
+          <div className="train-chart">
+            <CostChart />
+            <div className="chart-tools">
+              <LogButton />
+            </div>
+          </div>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function LogButton() {
+  const log = useApp((state) => state.logScale);
+  return <CommandButton name="log_scale" text="log" tone="quiet" pressed={log} side="top" />;
+}
+
+function TrainButtons() {
+  const run = useApp((state) => state.run);
+  const running = isLive(run) && run?.state !== "paused";
+  const [text, icon] = !isLive(run)
+    ? ["Train", "play"]
+    : running
+      ? ["Pause", "pause"]
+      : ["Resume", "play"];
+  return (
+    <div className="button-row">
+      <CommandButton name="train" text={text} icon={icon} tone="primary" side="top" />
+      <CommandButton name="train_step" side="top" />
+      <CommandButton name="train_stop" side="top" />
+      <CommandButton name="train_reset" side="top" />
+    </div>
+  );
+}
+
+function RunNumbers() {
+  const run = useApp((state) => state.run);
+  const pace = useApp((state) => state.stepsPerSecond);
+  const stale = useApp((state) => state.runStale);
+  const summary = useApp((state) => state.summary);
+  if (!run) {
+    const why = summary.problem ?? "Choose a cost in the inspector to train this graph.";
+    return (
+      <p className="train-problem quiet-text">{summary.trainable ? "Ready to train." : why}</p>
+    );
+  }
+  return (
+    <div className="run-numbers" aria-live="off">
+      <span className={`state state-${run.state}`} data-testid="run-state">
+        {STATES[run.state] ?? run.state}
+      </span>
+      <Figure label="step" testId="run-step" of={`/ ${showCount(run.steps)}`}>
+        {showCount(run.step)}
+      </Figure>
+      <Figure label="cost" testId="run-cost">
+        {run.cost === null ? "–" : showNumber(run.cost)}
+      </Figure>
+      <Figure label="steps/s" testId="run-pace">
+        {paceText(run, pace)}
+      </Figure>
+      <Figure label="time" testId="run-time">
+        {showDuration(run.seconds)}
+      </Figure>
+      {run.reason && <span className="run-reason">{run.reason}</span>}
+      {stale && (
+        <span className="run-reason" title="Start over to train the graph as it is now.">
+          trains the graph as it was when it started
+        </span>
+      )}
+    </div>
+  );
+}
+
+const paceText = (run: RunInfo, pace: number) =>
+  run.state === "running" && pace > 0 ? (pace < 10 ? pace.toFixed(1) : showCount(pace)) : "–";
+
+interface FigureProps {
+  label: string;
+  testId: string;
+  of?: string;
+  children: string;
+}
+
+function Figure({ label, testId, of, children }: FigureProps) {
+  return (
+    <span className="number">
+      <span className="number-label">{label}</span>
+      <span className="mono" data-testid={testId}>
+        {children}
+      </span>
+      {of && <span className="mono faint">{of}</span>}
+    </span>
+  );
+}
+
+/** What is set before a run, and the inputs that it listens to while it runs. */
+function Settings() {
+  const doc = useApp((state) => state.doc);
+  const live = useApp((state) => isLive(state.run));
+  if (!doc) return <div className="train-settings" />;
+  const inputs = liveInputs(doc);
+  inputs.sort((a, b) => firstRate(doc.nodes[b]?.name) - firstRate(doc.nodes[a]?.name));
+  return (
+    <div className="train-settings">
+      {inputs.map((id) => {
+        const node = doc.nodes[id];
+        return (
+          <div className="inline-field" key={id}>
+            <span title={live ? "Takes effect between two steps" : undefined}>
+              {(node?.name ?? id).replaceAll("_", " ")}
+            </span>
+            <DataField
+              data={node?.params?.value}
+              rules={{ rank: 0, dtype: String(node?.params?.dtype ?? "float64") }}
+              label={node?.name ?? id}
+              testId={`live-${node?.name ?? id}`}
+              onChange={(value) => changeParam(id, "value", value)}
+            />
+          </div>
+        );
+      })}
+      <SpeedField />
+      <div className="inline-field">
+        <span>steps</span>
+        <DataField
+          data={doc.training?.steps ?? 1000}
+          rules={{ rank: 0, dtype: "int64" }}
+          label="Steps of a run"
+          testId="training-steps"
+          onChange={(value) => changeTraining("steps", value)}
+        />
+      </div>
+      <div className="inline-field">
+        <span>seed</span>
+        <DataField
+          data={doc.training?.seed ?? 0}
+          rules={{ rank: 0, dtype: "int64" }}
+          label="Seed of a run"
+          testId="training-seed"
+          onChange={(value) => changeTraining("seed", value)}
+        />
+      </div>
+    </div>
+  );
+}
+
+/** The learning rate first: it is what one reaches for. */
+const firstRate = (name: string | undefined) => (name === "learning_rate" ? 1 : 0);
