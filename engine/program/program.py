@@ -1,0 +1,336 @@
+"""A graph document made to run: types, values and errors of every node, calls, and training."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from engine.document import Document
+from engine.errors import EngineError, MissingInputError, ProgramError
+from engine.graph import Variable, leaves
+from engine.program.evaluation import Evaluator, Values
+from engine.program.expressions import VALUE, build
+from engine.program.report import report
+from engine.program.values import Array, initial
+from engine.program.wiring import Verdicts, Wiring
+from engine.training.spec import TrainingSpec
+
+State = dict[str, Array]
+"""The values that are kept between calls, by the id of their node (or of an optimiser's memory)."""
+
+REPORT_SECONDS = 2.0
+"""How long a report computes values before it leaves the rest out."""
+
+
+class Program:
+    """What a document computes.
+
+    Building one never fails: what is wrong with a node is told by `report`, and everything that
+    does not depend on it works.  Values are computed in NumPy.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._built = build(document)
+        self._initial: dict[int, State] = {}
+
+    # Functions.
+
+    @cached_property
+    def functions(self) -> dict[str, dict[str, list[str]]]:
+        """The members of each function by role; "main" with everything where none is declared."""
+        declared = self.document.data["functions"]
+        roles = ("inputs", "outputs", "updates")
+        if declared:
+            return {n: {role: list(f.get(role, ())) for role in roles} for n, f in declared.items()}
+        kinds = {"input": "inputs", "output": "outputs", "update": "updates",
+                 "optimiser": "updates"}  # fmt: skip
+        main: dict[str, list[str]] = {role: [] for role in roles}
+        for node, record in self.document.nodes.items():
+            if record["kind"] in kinds:
+                main[kinds[record["kind"]]].append(node)
+        return {"main": main}
+
+    @property
+    def outputs_by_name(self) -> dict[str, Variable]:
+        """The expression of every output node that has one, by its name."""
+        return {
+            str(record["name"]): self._built.variables[node, VALUE]
+            for node, record in self.document.nodes.items()
+            if record["kind"] == "output" and (node, VALUE) in self._built.variables
+        }
+
+    def _chosen(self, function: str | None) -> str:
+        if function is None:
+            training: Mapping[str, Any] = self.document.data.get("training", {})
+            preferred = (training.get("function"), "main", min(self.functions))
+            return next(name for name in preferred if name in self.functions)
+        if function not in self.functions:
+            raise ProgramError(
+                f"There is no function {function!r}.",
+                expected=" or ".join(self.functions), got=function,
+            )  # fmt: skip
+        return function
+
+    def _member(self, node: str) -> Variable:
+        """The expression of an output, update or optimiser; raises the error that it waits for."""
+        root = self._built.root(node)
+        if root in self._built.errors:
+            raise copy.copy(self._built.errors[root])
+        return self._built.variables[node, VALUE]
+
+    def _updates(self, function: str) -> dict[Variable, Variable]:
+        """The next values of a function's shared leaves and memories, as expressions."""
+        updates: dict[Variable, Variable] = {}
+        for node in self.functions[function]["updates"]:
+            self._member(node)
+            for target, value in self._built.updates[node].items():
+                if target in updates:
+                    raise ProgramError(
+                        f"{target!r} is updated twice by the function {function}.",
+                        node=node, expected="one update", got="two updates",
+                        hint="Remove one of them from the function.",
+                    )  # fmt: skip
+                updates[target] = value
+        return updates
+
+    # State.
+
+    def initial_state(self, seed: int | None = None) -> State:
+        """The first value of every shared node and of every optimiser's memory.
+
+        Drawn values depend on the seed (the document's, if none is given), on the node's own
+        seed and on its id, and on nothing else.
+        """
+        if seed is None:
+            seed = int(self.document.data.get("training", {}).get("seed", 0))
+        if seed not in self._initial:
+            self._initial = {seed: self._first_values(seed)}
+        return {key: value.copy() for key, value in self._initial[seed].items()}
+
+    def _first_values(self, seed: int) -> State:
+        state: State = {}
+        for node, variable in self._built.shared.items():
+            if node in self._built.data:
+                state[node] = self._built.data[node]
+                continue
+            params = self.document.nodes[node].get("params", {})
+            key = (seed, params.get("seed", 0))
+            scale = params.get("scale", 1.0)
+            try:
+                state[node] = initial(params["initialiser"], variable.type, scale, key, node)
+            except EngineError as error:
+                error.node = node
+                self._built.errors[node] = error
+        for name, memory in self._built.memories.items():
+            shape = tuple(n or 0 for n in memory.variable.type.shape)
+            state[name] = np.zeros(shape, memory.variable.dtype)
+        return state
+
+    def _leaf(self, key: str) -> Variable:
+        memory = self._built.memories.get(key)
+        return memory.variable if memory else self._built.shared[key]
+
+    def fitted_state(self, state: Mapping[str, Array] | None) -> State:
+        """The held state where it still fits the document, initial values for the rest."""
+        fitted = self.initial_state()
+        for key, value in (state or {}).items():
+            old = fitted.get(key)
+            if old is not None and old.dtype == value.dtype and old.shape == value.shape:
+                fitted[key] = value
+        return fitted
+
+    def _given(self, state: Mapping[str, Array]) -> dict[Variable, Array]:
+        inputs = self._built.inputs.items()
+        given = {v: self._built.data[node] for node, v in inputs if node in self._built.data}
+        return given | {self._leaf(key): value for key, value in state.items()}
+
+    # Calls.
+
+    def call(
+        self, function: str | None = None, state: Mapping[str, Array] | None = None
+    ) -> tuple[dict[str, Array], State]:
+        """The outputs of a function by name, computed from the held state, and the next state.
+
+        All updates are computed from the old values.  Raises the error of the first node that
+        keeps an output or update from being computed.
+        """
+        function = self._chosen(function)
+        held = self.fitted_state(state)
+        outputs = {
+            str(self.document.nodes[node]["name"]): self._member(node)
+            for node in self.functions[function]["outputs"]
+        }
+        updates = self._updates(function)
+        wanted = [*outputs.values(), *updates.values()]
+        self._require_values(wanted)
+        values = Evaluator(wanted).run(self._given(held))
+        results = {name: self._value(values, v) for name, v in outputs.items()}
+        keys = {self._leaf(key): key for key in held}
+        following = {keys[v]: self._value(values, new) for v, new in updates.items()}
+        for key, value in following.items():
+            self._check_next(key, held[key], value)
+        return results, {**held, **{key: np.array(value) for key, value in following.items()}}
+
+    def _require_values(self, wanted: Iterable[Variable]) -> None:
+        nodes = {v: node for node, v in self._built.inputs.items()}
+        for v in leaves(wanted):
+            node = nodes.get(v) or next(iter(v.origins), "")
+            if node in self._built.errors:
+                raise copy.copy(self._built.errors[node])
+            if v in nodes and node not in self._built.data:
+                raise MissingInputError(
+                    f"{v!r} has no value.",
+                    node=node, port="value", expected=str(v.type), got="nothing",
+                    hint=f"Type a value for {v!r}.",
+                )  # fmt: skip
+
+    def _value(self, values: Values, variable: Variable) -> Array:
+        if variable in values.arrays:
+            return values.arrays[variable]
+        raise values.failure(variable) or ProgramError(f"{variable!r} has no value.")
+
+    def _check_next(self, key: str, old: Array, new: Array) -> None:
+        if old.shape != new.shape:
+            raise ProgramError(
+                f"{self._leaf(key)!r} has the shape {old.shape}; its update has {new.shape}.",
+                node=key.partition("/")[0], expected=str(old.shape), got=str(new.shape),
+                hint="An update keeps the shape.",
+            )  # fmt: skip
+
+    # Training.
+
+    @cached_property
+    def training(self) -> TrainingSpec:
+        """Everything that a training loop needs; EngineError saying what is missing."""
+        function, cost = self._trained()
+        outputs = {n: self._member(n) for n in self.functions[function]["outputs"]}
+        outputs.setdefault(cost, self._member(cost))
+        updates = self._updates(function)
+        wanted = [*outputs.values(), *updates.values()]
+        self._require_values(wanted)
+        used = {*leaves(wanted), *updates}
+        scalars = {
+            node: v
+            for node, v in self._built.inputs.items()
+            if v.ndim == 0 and node in self._built.data
+        }
+        state = {self._leaf(key): value for key, value in self.initial_state().items()}
+        data = {v: self._built.data[n] for n, v in self._built.inputs.items()
+                if v in used or n in scalars}  # fmt: skip
+        settings = self.document.data["training"]
+        ids = {v: node for node, v in self._built.inputs.items() if v in data}
+        ids |= {self._leaf(key): key for key in self.initial_state() if self._leaf(key) in used}
+        return TrainingSpec(
+            inputs=data,
+            state={v: value for v, value in state.items() if v in used},
+            updates=updates,
+            outputs=outputs,
+            cost=cost,
+            steps=int(settings.get("steps", 1000)),
+            seed=int(settings.get("seed", 0)),
+            names={v.name or node: v for node, v in scalars.items()},
+            ids=ids,
+        )
+
+    def _trained(self) -> tuple[str, str]:
+        """The function that is trained and the output that is its cost."""
+        settings = self.document.data.get("training")
+        if settings is None:
+            raise ProgramError(
+                "The graph does not say how it is trained.",
+                expected="a cost and a number of steps", got="nothing",
+                hint="Choose an output as the cost.",
+            )  # fmt: skip
+        function = self._chosen(None)
+        if not self.functions[function]["updates"]:
+            raise ProgramError(
+                f"Nothing would change in training: the function {function} has no updates.",
+                expected="an update or an optimiser", got="none",
+                hint="Add an optimiser and wire the cost and the shared variables into it.",
+            )  # fmt: skip
+        cost = settings.get("cost") or self._only_scalar(function)
+        type = self._member(cost).type
+        if type.ndim or type.dtype.startswith("complex"):
+            raise ProgramError(
+                f"The cost {self._built.label(cost)} must be a real scalar, not {type}.",
+                node=cost, port=VALUE, expected="a real scalar", got=str(type),
+                hint="Reduce it first, for example with sum or mean.",
+            )  # fmt: skip
+        return function, cost
+
+    def _only_scalar(self, function: str) -> str:
+        outputs = self.functions[function]["outputs"]
+        scalars = [n for n in outputs if (v := self._built.variables.get((n, VALUE))) is not None
+                   and v.ndim == 0]  # fmt: skip
+        if len(scalars) != 1:
+            raise ProgramError(
+                "The graph does not say which output is the cost.",
+                expected="one output as the cost", got=f"{len(scalars)} scalar outputs",
+                hint="Choose an output as the cost.",
+            )  # fmt: skip
+        return scalars[0]
+
+    # What the canvas shows.
+
+    def wire_check(
+        self, source: Iterable[str] | None = None, target: Iterable[str] | None = None
+    ) -> Verdicts:
+        """Verdicts on the wires that may start at an out-port or end at an in-port.
+
+        Give one end as (node, port); for every possible other end there is None where the wire
+        is fine, or a sentence that says why not.  A port that is taken is fine: it is rewired.
+        """
+        end = tuple(source or target or ())
+        if len(end) != 2 or end[0] not in self.document.nodes:
+            raise ProgramError(
+                "A wire is checked from one end: a node of the graph and one of its ports.",
+                expected="[node, port]", got=str(list(end))[:80],
+            )  # fmt: skip
+        wires = Wiring(self._built)
+        check = wires.targets if source else wires.sources
+        return check((str(end[0]), str(end[1])))
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        built = self._built
+        updates = [v for node in built.updates.values() for v in node.values()]
+        return Evaluator([*built.variables.values(), *updates])
+
+    def report(self, state: Mapping[str, Array] | None = None) -> dict[str, Any]:
+        """Types, values, errors and warnings of every node, as plain JSON values.
+
+        Never raises for what is wrong with the graph.
+        """
+        started = time.perf_counter()
+        held = self.fitted_state(state)
+        values = self._evaluator.run(self._given(held), REPORT_SECONDS)
+        nodes = report(self._built, values)
+        problem = self._problem()
+        functions = {name: {"ready": self._ready(name, nodes)} for name in self.functions}
+        return {
+            "nodes": nodes,
+            "functions": functions,
+            "trainable": problem is None,
+            "problem": problem,
+            "milliseconds": (time.perf_counter() - started) * 1000,
+        }
+
+    def _problem(self) -> str | None:
+        try:
+            self.training  # noqa: B018  (asked for what it raises)
+        except EngineError as error:
+            return error.message
+        return None
+
+    def _ready(self, function: str, nodes: Mapping[str, Any]) -> bool:
+        members = self.functions[function]
+        called = members["outputs"] + members["updates"]
+        return bool(called) and all(
+            nodes[n]["error"] is None and VALUE in nodes[n]["values"] for n in called
+        )
