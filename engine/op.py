@@ -66,11 +66,13 @@ class Fold:
 
     start: the accumulator at first.  step: the accumulator after one more element, of `{acc}`
     and `{x}`.  finish: the result, of `{acc}` and the number of elements `{n}`.
+    accumulator: the dtype in which it is kept, by that of the input.
     """
 
     start: str
     step: str
     finish: str = "{acc}"
+    accumulator: Callable[[str], str] = lambda dtype: dtype
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Op:
         move no data: `(shape, strides, **params)` to `(offset, shape, strides)` in elements, or
         None where it must be copied.
     body: builds the op out of others; such an op expands where it is called.
+    expand: builds the op out of simpler ones for the code generators, which have no kernel of
+        their own for it; `(*inputs, **params)`.
     lazy: `(condition, **params)` to the number of the one further input that is needed.
     from_shape: whether the result depends only on the shapes of the inputs.
     higher_order: the op has blocks as parameters; numpy gets the interpreter and grad the
@@ -126,6 +130,7 @@ class Op:
     fold: Fold | None = None
     view: Callable[..., tuple[int, tuple[int, ...], tuple[int, ...]] | None] | None = None
     body: Callable[..., Variable] | None = None
+    expand: Callable[..., Variable] | None = None
     lazy: Callable[..., int] | None = None
     from_shape: bool = False
     higher_order: bool = False

@@ -209,7 +209,7 @@ floor = elementwise(
     doc="The largest integer not above each element, as a float.",
     rule=floating,
     numpy=lambda x: np.floor(x),
-    scalar="math.floor({x})",
+    scalar="floor({x})",
     grad=lambda g, out, x: [zero_gradient(x)],
 )
 
@@ -221,7 +221,7 @@ ceil = elementwise(
     doc="The smallest integer not below each element, as a float.",
     rule=floating,
     numpy=lambda x: np.ceil(x),
-    scalar="math.ceil({x})",
+    scalar="ceil({x})",
     grad=lambda g, out, x: [zero_gradient(x)],
 )
 

@@ -132,7 +132,7 @@ invert = elementwise(
     rule=_bitwise,
     dtypes=DISCRETE,
     numpy=lambda x: ~x,
-    scalar="~{x}",
+    scalar="T(-1) - {x}",
     grad=_no_slope,
 )
 

@@ -27,8 +27,7 @@ sigmoid = elementwise(
     doc="Squeezes every number between 0 and 1: 1 / (1 + exp(-x)).",
     aliases=("logistic",),
     numpy=_sigmoid_value,
-    scalar="T(1) / (T(1) + math.exp(-{x})) if {x} >= T(0) "
-    "else math.exp({x}) / (T(1) + math.exp({x}))",
+    scalar="(T(1) if {x} >= T(0) else math.exp(-abs({x}))) / (T(1) + math.exp(-abs({x})))",
     grad=lambda g, y, x: [g * y * (1 - y)],
 )
 
@@ -77,6 +76,12 @@ def _softmax_value(x: Any, axis: int) -> Any:
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
+def _softmax_expansion(x: Variable, axis: int) -> Variable:
+    x = OPS["cast"](x, to_float(x.dtype))
+    e = OPS["exp"](x - OPS["max"](x, axis=axis, keepdims=True))
+    return e / OPS["sum"](e, axis=axis, keepdims=True)
+
+
 def _softmax_grad(g: Variable, y: Variable, x: Variable, axis: int) -> list[Variable | None]:
     weighed = g * y
     return [weighed - y * OPS["sum"](weighed, axis=axis, keepdims=True)]
@@ -93,6 +98,7 @@ softmax = Op(
     params=(AXIS,),
     infer=_softmax_type,
     numpy=_softmax_value,
+    expand=_softmax_expansion,
     grad=_softmax_grad,
 )
 
@@ -101,6 +107,12 @@ def _logsoftmax_value(x: Any, axis: int) -> Any:
     x = x.astype(to_float(x.dtype.name), copy=False)
     shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def _logsoftmax_expansion(x: Variable, axis: int) -> Variable:
+    x = OPS["cast"](x, to_float(x.dtype))
+    shifted = x - OPS["max"](x, axis=axis, keepdims=True)
+    return shifted - OPS["log"](OPS["sum"](OPS["exp"](shifted), axis=axis, keepdims=True))
 
 
 logsoftmax = Op(
@@ -115,6 +127,7 @@ logsoftmax = Op(
     params=(AXIS,),
     infer=_softmax_type,
     numpy=_logsoftmax_value,
+    expand=_logsoftmax_expansion,
     grad=lambda g, y, x, axis: [g - OPS["exp"](y) * OPS["sum"](g, axis=axis, keepdims=True)],
 )
 

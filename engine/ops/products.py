@@ -94,5 +94,6 @@ outer = Op(
     ports=(Port("x"), Port("y")),
     infer=_outer_type,
     numpy=lambda x, y: np.multiply.outer(x, y),
+    expand=lambda x, y: x.dimshuffle(0, "x") * y.dimshuffle("x", 0),
     grad=lambda g, out, x, y: [dot(g, y), dot(x, g)],
 )

@@ -34,7 +34,7 @@ sum = reduction(
         x, axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype.name)
     ),
     result=sum_dtype,
-    fold=Fold(start="T(0)", step="{acc} + {x}"),
+    fold=Fold(start="T(0)", step="{acc} + {x}", accumulator=accumulator),
     grad=lambda g, y, x, axis, keepdims: [OPS["fill"](x, restore_axes(g, x, axis, keepdims))],
 )
 
@@ -72,7 +72,12 @@ mean = reduction(
         x, axis=axis, keepdims=keepdims, dtype=accumulator(to_float(x.dtype.name))
     ),
     result=to_float,
-    fold=Fold(start="T(0)", step="{acc} + {x}", finish="{acc} / {n}"),
+    fold=Fold(
+        start="T(0)",
+        step="{acc} + {x}",
+        finish="{acc} / {n}",
+        accumulator=lambda dtype: accumulator(to_float(dtype)),
+    ),
     grad=_mean_grad,
 )
 
@@ -112,7 +117,7 @@ any = reduction(
     doc="Whether any element over the axes is not zero.",
     numpy=lambda x, axis, keepdims: np.any(x, axis=axis, keepdims=keepdims),
     result=lambda dtype: "bool",
-    fold=Fold(start="False", step="{acc} or {x} != 0"),
+    fold=Fold(start="False", step="{acc} or {x} != 0", accumulator=lambda dtype: "bool"),
     grad=lambda g, y, x, axis, keepdims: [zero_gradient(x)],
 )
 
@@ -123,7 +128,7 @@ all = reduction(
     doc="Whether every element over the axes is not zero.",
     numpy=lambda x, axis, keepdims: np.all(x, axis=axis, keepdims=keepdims),
     result=lambda dtype: "bool",
-    fold=Fold(start="True", step="{acc} and {x} != 0"),
+    fold=Fold(start="True", step="{acc} and {x} != 0", accumulator=lambda dtype: "bool"),
     grad=lambda g, y, x, axis, keepdims: [zero_gradient(x)],
 )
 
