@@ -1,7 +1,8 @@
 import { type ConnectionLineComponentProps, getBezierPath, useConnection } from "@xyflow/react";
 import { useFacts } from "../controls/useApp";
+import { shapeText } from "../store/number";
 import { verdict } from "../verbs/wire";
-import { dtypeClass, shapeOf } from "./ports";
+import { dtypeClass } from "./ports";
 
 /** The wire under the pointer, in the colour of its dtype. */
 export function HeldWire(props: ConnectionLineComponentProps) {
@@ -40,7 +41,7 @@ export function WireHint() {
   const type = useFacts(at?.from ?? "").types[at?.fromPort ?? ""];
   if (!at) return null;
   const reason = at.toPort ? verdict([at.to, at.toPort]) : null;
-  const words = type ? `${type.dtype} ${shapeOf(type)}` : at.fromPort;
+  const words = type ? `${type.dtype} ${shapeText(type.shape)}` : at.fromPort;
   return (
     <div
       className={`wire-hint${reason ? " refused" : ""}`}

@@ -1,9 +1,9 @@
 import { DataField } from "../controls/DataField";
-import { shapeText, ValueView } from "../controls/ValueView";
+import { ValueView } from "../controls/ValueView";
 import type { GraphNode } from "../store/document";
 import type { Facts } from "../store/facts";
 import { shownValue } from "../store/facts";
-import { rankOf } from "../store/number";
+import { rankOf, shapeText } from "../store/number";
 import { changeParam } from "../verbs/edit";
 
 const MOST_CELLS = 64;

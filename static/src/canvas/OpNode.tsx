@@ -1,6 +1,7 @@
 import { NodeToolbar, Position } from "@xyflow/react";
 import { type CSSProperties, memo, useEffect, useRef } from "react";
 import { Icon } from "../controls/Icon";
+import { Symbol } from "../controls/Symbol";
 import { useApp, useFacts } from "../controls/useApp";
 import type { WireError } from "../protocol";
 import type { GraphNode } from "../store/document";
@@ -10,7 +11,6 @@ import { renameNode } from "../verbs/edit";
 import { hueOf } from "./hue";
 import { NodeBody } from "./NodeBody";
 import { PortHandle, PortLabel } from "./PortHandle";
-import { shapeOf } from "./ports";
 
 /** Ports as one text, so that a node is drawn again only when its ports change. */
 function usePorts(id: string, card: Card | undefined): { ins: Port[]; outs: Port[] } {
@@ -48,9 +48,7 @@ export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
     >
       <header className="card-head">
         {soleIn && <PortHandle node={id} port={soleIn} side="in" lit={wrong(soleIn)} />}
-        <span className="symbol" aria-hidden="true">
-          {card?.symbol ?? "?"}
-        </span>
+        <Symbol text={card?.symbol ?? "?"} />
         <Names id={id} node={node} card={card} facts={facts} />
         {facts.error && <Icon name="alert" size={15} />}
         {soleOut && <PortHandle node={id} port={soleOut} side="out" lit={wrong(soleOut)} />}
@@ -73,6 +71,10 @@ export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
         </div>
       ))}
       <NodeBody id={id} node={node} facts={facts} />
+      <span className="from-afar" aria-hidden="true">
+        <span>{card?.symbol ?? "?"}</span>
+        {node.name && <strong>{node.name}</strong>}
+      </span>
       {facts.error && <p className="card-error">{facts.error.message}</p>}
       {facts.error && <Explanation error={facts.error} visible={selected} />}
     </div>
@@ -82,8 +84,8 @@ export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
 function Names({ id, node, card, facts }: NamesProps) {
   const renaming = useApp((state) => state.renaming === id);
   const label = card?.label ?? node.op ?? node.kind;
-  const type = Object.values(facts.types)[0];
-  const about = node.name ? label : type && node.kind !== "op" ? shapeOf(type) : null;
+  const [type] = Object.values(facts.types);
+  const about = node.name ? [label, type?.dtype].filter(Boolean).join(" · ") : null;
   return (
     <div className="names">
       {renaming ? (

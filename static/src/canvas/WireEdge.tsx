@@ -1,19 +1,24 @@
 import { BaseEdge, type EdgeProps, getBezierPath } from "@xyflow/react";
 import { memo } from "react";
 import { useFacts } from "../controls/useApp";
-import { dtypeClass, shapeOf } from "./ports";
+import { shapeText } from "../store/number";
+import { dtypeClass } from "./ports";
 
 const LETTER = 5.7;
+const PORT_RADIUS = 5;
 
 /** A wire, coloured by its dtype and labelled with dtype and shape. */
 export const WireEdge = memo(function WireEdge(props: EdgeProps) {
-  const { id, source, target, sourceHandleId, sourceX, sourceY, targetX, targetY } = props;
+  const { id, source, target, sourceHandleId, sourceY, targetY } = props;
+  // To the middle of the ports, whose shapes differ in width.
+  const sourceX = props.sourceX - PORT_RADIUS;
+  const targetX = props.targetX + PORT_RADIUS;
   const facts = useFacts(source);
   const broken = useFacts(target).error?.port === props.targetHandleId;
   const type = facts.types[sourceHandleId ?? ""];
-  const [path, x, y] = getBezierPath(props);
+  const [path, x, y] = getBezierPath({ ...props, sourceX, targetX });
 
-  const shape = type ? shapeOf(type) : "";
+  const shape = type ? shapeText(type.shape) : "";
   const words = type ? `${type.dtype} ${shape}` : "";
   const room = Math.abs(targetX - sourceX) - 24;
   const oneLine = words.length * LETTER < room;

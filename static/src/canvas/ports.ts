@@ -20,11 +20,6 @@ export const dtypeClass = (type: Type | undefined): string => {
 export const rankClass = (type: Type | undefined): string =>
   type ? `rank-${["scalar", "vector", "matrix"][type.shape.length] ?? "tensor"}` : "rank-unknown";
 
-export const shapeOf = (type: Type): string =>
-  type.shape.length === 0
-    ? "scalar"
-    : `(${type.shape.map((length) => length ?? "?").join(", ")}${type.shape.length === 1 ? "," : ""})`;
-
 /** `x.0` reads as x with a small 0. */
 export function portWords(name: string): { stem: string; slot: string | null } {
   const dot = name.lastIndexOf(".");

@@ -4,7 +4,7 @@ import type { Point } from "../store/document";
 import { setViewport } from "../store/viewport";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
-const READABLE_ZOOM = 0.6;
+const READABLE_ZOOM = 0.45;
 
 /** Gives the verbs their hold on React Flow's camera. */
 export function useViewport(surface: RefObject<HTMLDivElement | null>) {

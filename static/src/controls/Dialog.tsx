@@ -17,6 +17,8 @@ export function Dialog({ title, kind = "small", closable = true, children, testI
   useEffect(() => {
     const before = document.activeElement;
     sheet.current?.showModal();
+    const find = (what: string) => sheet.current?.querySelector<HTMLElement>(what);
+    (find("input") ?? find(".dialog-sheet"))?.focus();
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
@@ -36,7 +38,7 @@ export function Dialog({ title, kind = "small", closable = true, children, testI
         if (closable && event.target === sheet.current) invoke("deselect");
       }}
     >
-      <div className="dialog-sheet">
+      <div className="dialog-sheet" tabIndex={-1}>
         {kind !== "list" && (
           <header className="dialog-head">
             <h2>{title}</h2>

@@ -1,11 +1,8 @@
 import type { Data, Value } from "../protocol";
-import { rankOf, showNumber, showShort } from "../store/number";
+import { rankOf, shapeText, showNumber, showShort } from "../store/number";
 
 const MOST_ROWS = 6;
 const MOST_COLUMNS = 5;
-
-export const shapeText = (shape: readonly (number | null)[]) =>
-  shape.length === 0 ? "scalar" : `(${shape.map((length) => length ?? "?").join(", ")})`;
 
 /** A value in the least room: a number, a small table, or what sums a large one up. */
 export function ValueView({ value, testId }: { value: Value | undefined; testId?: string }) {

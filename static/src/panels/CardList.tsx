@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { hueOf } from "../canvas/hue";
+import { Symbol } from "../controls/Symbol";
 import { useApp } from "../controls/useApp";
 import { CARD_TYPE, type Card } from "../store/palette";
 
@@ -9,7 +10,8 @@ interface Props {
   onChoose: (card: Card) => void;
   search: (props: SearchProps) => ReactNode;
   draggable?: boolean;
-  grouped?: boolean;
+  /** Under the names of their categories; what follows the last card of one comes from here. */
+  groupEnd?: (category: string) => ReactNode;
   testPrefix: string;
 }
 
@@ -21,7 +23,7 @@ export interface SearchProps {
 
 /** Cards to choose from: arrows move through them while the cursor stays in the search. */
 export function CardList(props: Props) {
-  const { id, cards, onChoose, search, draggable = false, grouped = false, testPrefix } = props;
+  const { id, cards, onChoose, search, draggable = false, groupEnd, testPrefix } = props;
   const [active, setActive] = useState(0);
   const list = useRef<HTMLDivElement>(null);
   const chosen = cards[Math.min(active, cards.length - 1)];
@@ -54,7 +56,7 @@ export function CardList(props: Props) {
       <div className="card-list" id={id} role="listbox" aria-label="Nodes" ref={list} tabIndex={-1}>
         {cards.map((card, at) => (
           <div className="card-slot" key={card.id} role="presentation">
-            {grouped && card.category !== cards[at - 1]?.category && (
+            {groupEnd && card.category !== cards[at - 1]?.category && (
               <h3 className="group-name">{card.category}</h3>
             )}
             <CardItem
@@ -65,6 +67,7 @@ export function CardList(props: Props) {
               testId={`${testPrefix}-${card.id}`}
               onChoose={onChoose}
             />
+            {card.category !== cards[at + 1]?.category && groupEnd?.(card.category)}
           </div>
         ))}
         {cards.length === 0 && <p className="quiet-text">Nothing is called that.</p>}
@@ -102,9 +105,7 @@ function CardItem({ id, card, active, draggable, testId, onChoose }: ItemProps) 
       }}
       onClick={() => onChoose(card)}
     >
-      <span className="symbol small" aria-hidden="true">
-        {card.symbol}
-      </span>
+      <Symbol text={card.symbol} small />
       <span className="card-item-label">{card.label}</span>
     </div>
   );

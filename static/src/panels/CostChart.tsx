@@ -1,12 +1,11 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { colour, font } from "../controls/paint";
 import { useApp } from "../controls/useApp";
 import type { RunEvent } from "../protocol";
 import { app, series } from "../store/app";
 import { showCount, showNumber, showShort } from "../store/number";
-
-const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
 /** Lowest and highest finite cost between two steps, with air around them. */
 function rangeOf(log: boolean, from: number, to: number): uPlot.Range.MinMax {
@@ -27,10 +26,10 @@ function rangeOf(log: boolean, from: number, to: number): uPlot.Range.MinMax {
 
 function axes(): uPlot.Axis[] {
   const shared: uPlot.Axis = {
-    stroke: () => css("--text-2"),
-    grid: { stroke: () => css("--line-soft"), width: 1 },
+    stroke: () => colour("--text-2"),
+    grid: { stroke: () => colour("--line-soft"), width: 1 },
     ticks: { show: false },
-    font: `11px ${css("--sans")}`,
+    font: font(11),
   };
   return [
     { ...shared, size: 28, values: (_, ticks) => ticks.map((tick) => showCount(tick)) },
@@ -47,10 +46,10 @@ function drawEvents(plot: uPlot, events: RunEvent[]): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   ctx.save();
-  ctx.strokeStyle = css("--warning");
-  ctx.fillStyle = css("--warning");
+  ctx.strokeStyle = colour("--warning");
+  ctx.fillStyle = colour("--warning");
   ctx.lineWidth = ratio;
-  ctx.font = `${10 * ratio}px ${css("--sans")}`;
+  ctx.font = font(10 * ratio);
   let free = Number.NEGATIVE_INFINITY;
   for (const { step, name, value } of events) {
     const x = plot.valToPos(step, "x", true);
@@ -77,7 +76,7 @@ function drawLone(plot: uPlot): void {
   const x = plot.valToPos(series.steps[0] as number, "x", true);
   const y = plot.valToPos(series.values[0] as number, "y", true);
   plot.ctx.save();
-  plot.ctx.fillStyle = css("--accent");
+  plot.ctx.fillStyle = colour("--accent");
   plot.ctx.beginPath();
   plot.ctx.arc(x, y, 3 * devicePixelRatio, 0, Math.PI * 2);
   plot.ctx.fill();
@@ -111,8 +110,8 @@ function makePlot(host: HTMLElement, log: boolean, readout: HTMLElement): uPlot 
     series: [
       {},
       {
-        stroke: () => css("--accent"),
-        fill: () => (log ? "transparent" : css("--accent-wash")),
+        stroke: () => colour("--accent"),
+        fill: () => (log ? "transparent" : colour("--accent-wash")),
         width: 1.6,
         points: { show: false },
       },

@@ -1,8 +1,10 @@
 import { Icon } from "../controls/Icon";
-import { useApp } from "../controls/useApp";
+import { useApp, useFacts } from "../controls/useApp";
 import { ValueView } from "../controls/ValueView";
 import { app } from "../store/app";
 import type { GraphDocument } from "../store/document";
+import { shownValue } from "../store/facts";
+import { shapeText } from "../store/number";
 import { changeTraining, goTo } from "../verbs/edit";
 
 /** The graph as a whole: what it teaches, its problems, its results, how it is trained. */
@@ -20,6 +22,7 @@ export function GraphFacts() {
       </section>
       <Problems />
       <Results />
+      <Live doc={doc} />
       <TrainingSetup doc={doc} />
     </>
   );
@@ -45,6 +48,35 @@ function Problems() {
         ))}
       </ul>
     </section>
+  );
+}
+
+/** The named results as they stand, followed while a run goes on. */
+function Live({ doc }: { doc: GraphDocument }) {
+  const outputs = Object.entries(doc.nodes).filter(([, node]) => node.kind === "output");
+  if (outputs.length === 0) return null;
+  return (
+    <section className="section">
+      <h3>Now</h3>
+      {outputs.map(([id, node]) => (
+        <LiveValue key={id} id={id} name={node.name ?? id} />
+      ))}
+    </section>
+  );
+}
+
+function LiveValue({ id, name }: { id: string; name: string }) {
+  const value = shownValue(useFacts(id));
+  return (
+    <div className="output">
+      <div className="output-head">
+        <button type="button" className="link" onClick={() => goTo(id)}>
+          {name}
+        </button>
+        <span className="mono faint">{value && `${value.dtype} ${shapeText(value.shape)}`}</span>
+      </div>
+      <ValueView value={value} testId={`live-value-${id}`} />
+    </div>
   );
 }
 

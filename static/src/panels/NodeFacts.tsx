@@ -1,12 +1,14 @@
 import type { CSSProperties } from "react";
 import { hueOf } from "../canvas/hue";
 import { Icon } from "../controls/Icon";
+import { Symbol } from "../controls/Symbol";
 import { useApp, useFacts } from "../controls/useApp";
 import { ValueView } from "../controls/ValueView";
-import type { WireError } from "../protocol";
+import type { Type, WireError } from "../protocol";
 import type { GraphNode } from "../store/document";
 import { roleOf } from "../store/edits";
 import type { Facts } from "../store/facts";
+import { shapeText } from "../store/number";
 import { type Card, cardOf } from "../store/palette";
 import { changeMembership, changeParam, renameNode } from "../verbs/edit";
 import { Formula } from "./Formula";
@@ -22,9 +24,7 @@ export function NodeFacts({ id }: { id: string }) {
   return (
     <div style={{ "--hue": hue } as CSSProperties}>
       <section className="section node-head">
-        <span className="symbol" aria-hidden="true">
-          {card?.symbol ?? "?"}
-        </span>
+        <Symbol text={card?.symbol ?? "?"} />
         <div>
           <h2>{card?.label ?? node.op ?? node.kind}</h2>
           <p className="quiet-text">{card?.category ?? "Unknown here; kept as it is"}</p>
@@ -138,7 +138,7 @@ function Outputs({ facts }: { facts: Facts }) {
         <div className="output" key={port}>
           <div className="output-head">
             {ports.length > 1 && <span>{port}</span>}
-            <span className="mono faint">{facts.types[port]?.text}</span>
+            <TypeText type={facts.types[port]} />
           </div>
           {facts.types[port]?.upcast && (
             <p className="callout warning">
@@ -151,6 +151,10 @@ function Outputs({ facts }: { facts: Facts }) {
     </section>
   );
 }
+
+const TypeText = ({ type }: { type: Type | undefined }) => (
+  <span className="mono faint">{type && `${type.dtype} ${shapeText(type.shape)}`}</span>
+);
 
 function Membership({ id, node }: { id: string; node: GraphNode }) {
   const functions = useApp(({ doc }) => doc?.functions);

@@ -24,7 +24,9 @@ const STATES: Record<string, string> = {
 
 /** Training: its controls, what may be changed while it runs, and the cost as it falls. */
 export function Train() {
-  const open = useApp((state) => state.panels.train);
+  const wanted = useApp((state) => state.panels.train);
+  const useful = useApp((state) => state.summary.trainable || state.run !== null);
+  const open = wanted && useful;
   return (
     <section className={`panel train${open ? "" : " folded"}`} aria-label="Training">
       <header className="train-head">
@@ -33,6 +35,7 @@ export function Train() {
         <button
           type="button"
           className="button quiet square"
+          disabled={!useful}
           aria-label={open ? "Fold the train panel" : "Unfold the train panel"}
           aria-expanded={open}
           onClick={() => togglePanel("train")}

@@ -40,6 +40,13 @@ export function showCount(count: number): string {
   return Math.round(count).toLocaleString("en-US").replaceAll(",", "\u202f");
 }
 
+/** A shape as Python writes it; an axis of unknown length is a question mark. */
+export function shapeText(shape: readonly (number | null)[]): string {
+  if (shape.length === 0) return "scalar";
+  const lengths = shape.map((length) => length ?? "?").join(", ");
+  return shape.length === 1 ? `(${lengths},)` : `(${lengths})`;
+}
+
 export function rankOf(data: unknown): number {
   let rank = 0;
   for (let here = data; Array.isArray(here); here = here[0]) rank++;

@@ -36,6 +36,8 @@ export interface Card {
   params: CardParam[];
   preset: Params;
   named: boolean;
+  /** Draws nodes of old graphs, but is not offered for new ones. */
+  hidden?: boolean;
 }
 
 export interface Palette {
@@ -138,9 +140,10 @@ function score(card: Card, word: string): number {
 /** Cards that match every word of the query, best first; all cards for an empty query. */
 export function search(cards: Card[], query: string): Card[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return cards;
+  const offered = cards.filter((card) => !card.hidden);
+  if (words.length === 0) return offered;
   const found: { card: Card; points: number; order: number }[] = [];
-  cards.forEach((card, order) => {
+  offered.forEach((card, order) => {
     const points = words.map((word) => score(card, word));
     if (points.every((one) => one > 0)) {
       found.push({ card, points: points.reduce((sum, one) => sum + one, 0), order });

@@ -108,9 +108,10 @@ export async function loadGallery(): Promise<void> {
 export const callGraph = () =>
   attempt(async () => {
     await settled();
-    const { graphId, calling, opened } = app.getState();
+    const { graphId, calling, opened, summary } = app.getState();
     if (!graphId) return;
-    const reply = await request("graph_call", { graph_id: graphId, function: calling });
+    const [first = null] = summary.functions;
+    const reply = await request("graph_call", { graph_id: graphId, function: calling ?? first });
     if (app.getState().opened !== opened) return;
     takeReport(reply.report);
     app.setState((state) => ({ outputs: reply.outputs, calls: state.calls + 1 }));
