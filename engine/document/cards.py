@@ -89,7 +89,7 @@ def _of_kind(kind: Kind) -> Card:
         "inputs": [_input(p) for p in kind.inputs],
         "outputs": [{"name": p.name, "doc": p.doc} for p in kind.outputs],
         "params": [_param(s) for s in kind.settings],
-        "preset": {s.name: _json(s.default) for s in kind.settings},
+        "preset": {s.name: _default(s) for s in kind.settings},
         "named": kind.named,
         "hidden": False,
     }
@@ -121,7 +121,7 @@ def _of_op(op: Op) -> Card:
         "inputs": [_input(p) for p in op.ports],
         "outputs": [{"name": name, "doc": ""} for name in op.results],
         "params": [_param(p) for p in params],
-        "preset": {p.name: _json(p.default) for p in params},
+        "preset": {p.name: _default(p) for p in params},
         "named": False,
         "hidden": op.hidden,
     }
@@ -144,7 +144,7 @@ def _param(param: Param | Setting) -> dict[str, Any]:
     return {
         "name": param.name,
         "type": "string" if param.type == "index" else param.type,
-        "default": _json(param.default),
+        "default": _default(param),
         "doc": param.doc,
         "choices": list(param.choices) if param.choices else None,
         "min": param.min,
@@ -152,5 +152,8 @@ def _param(param: Param | Setting) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> Any:
-    return [_json(v) for v in value] if isinstance(value, tuple) else value
+def _default(param: Param | Setting) -> Any:
+    """The default as JSON; an index is written as text, and none given is the whole tensor."""
+    if param.type == "index":
+        return ""
+    return list(param.default) if isinstance(param.default, tuple) else param.default

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from engine.document.format import DOCUMENT, MAX_EDGES, MAX_NODES
+from engine.document.format import DOCUMENT
 from engine.document.forms import MisfitError
 from engine.document.migrations import VERSION, migrate
 from engine.document.reading import MAX_CHARACTERS, MAX_DEPTH, plain, read, too_large
@@ -84,19 +84,19 @@ class Document:
         own: set[int] = {id(data)}
         for patch in patches:
             _apply(patch, data, own)
-        return _checked(plain(data))
+        return _checked(*plain(data))
 
 
 def parse(source: str | bytes | Mapping[str, Any]) -> Document:
     """A document from JSON text or from plain values; raises DocumentError."""
-    record = read(source) if isinstance(source, str | bytes) else plain(source)
+    record, size = read(source) if isinstance(source, str | bytes) else plain(source)
     if not isinstance(record, dict) or record.get("format") != "wiregrad":
         raise DocumentError(
             "This is no Wiregrad graph.",
             expected='a JSON object with "format": "wiregrad"',
             hint="Choose a file that was saved by Wiregrad.",
         )
-    return _checked(migrate(record))
+    return _checked(migrate(record), size)
 
 
 def empty() -> Document:
@@ -117,7 +117,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _checked(record: dict[str, Any]) -> Document:
+def _checked(record: dict[str, Any], size: int) -> Document:
+    """The document, if the record is one; `size` is about how long its text is."""
     for key, value in DEFAULTS.items():
         record.setdefault(key, type(value)(value))
     try:
@@ -127,10 +128,9 @@ def _checked(record: dict[str, Any]) -> Document:
     _check_edges(record)
     _check_functions(record)
     document = Document(record)
-    # Only a document of many parts can become much longer in its canonical text.
-    size = len(document.nodes) + len(record["edges"]) + len(record["layout"])
-    if size > MAX_NODES and len(document.text()) > MAX_CHARACTERS:
-        raise too_large(f"{len(document.text()):,} characters")
+    # Indentation makes a text longer: what is saved must be readable again.
+    if size > MAX_CHARACTERS // 16 and len(document.text()) > MAX_CHARACTERS:
+        raise too_large(f"{len(document.text()):,} characters in its canonical text")
     return document
 
 
@@ -256,6 +256,3 @@ def _apply(patch: Any, data: dict[str, Any], own: set[int]) -> None:
         parent[path[-1]] = patch["value"]
     else:
         parent.pop(path[-1], None)
-
-
-__all__ = ["MAX_EDGES", "MAX_NODES", "Document", "Edge", "empty", "parse"]

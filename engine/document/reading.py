@@ -19,8 +19,11 @@ FORBIDDEN_KEYS = frozenset({"__proto__", "constructor", "prototype"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read(text: str | bytes) -> Any:
-    """The value of a JSON text; DocumentError where it is not strict JSON or over the limits."""
+def read(text: str | bytes) -> tuple[Any, int]:
+    """The value of a JSON text, and about how long it is; as `plain`.
+
+    Raises DocumentError where the text is not strict JSON or over the limits.
+    """
     if len(text) > MAX_CHARACTERS:
         raise too_large(f"{len(text):,} characters")
     try:
@@ -45,10 +48,11 @@ def read(text: str | bytes) -> Any:
     return plain(value)
 
 
-def plain(value: Any) -> Any:
-    """A deep copy in dicts, lists, strings and finite numbers; DocumentError for anything else.
+def plain(value: Any) -> tuple[Any, int]:
+    """A deep copy in dicts, lists, strings and finite numbers, and about how long its text is.
 
-    Counts while it copies and stops at the first limit, so that a bomb is never unpacked.
+    Raises DocumentError for anything else.  Counts while it copies and stops at the first limit,
+    so that a bomb is never unpacked.
     """
     root: list[Any] = [None]
     stack: list[tuple[Any, Any, Any, int]] = [(value, root, 0, 0)]
@@ -100,7 +104,7 @@ def plain(value: Any) -> Any:
             )
         if characters > MAX_CHARACTERS:
             raise too_large(f"more than {MAX_CHARACTERS:,} characters")
-    return root[0]
+    return root[0], characters + 8 * numbers
 
 
 _PLAIN = frozenset({int, float})

@@ -32,9 +32,24 @@ def _top(value: Any) -> str:
 
 def _laid_out(value: Any, indent: int, lead: int) -> str:
     """On one line if it fits behind `lead` characters, else broken; depth is bounded by reading."""
-    line = _encode(value)
-    fits = len(line) + lead <= WIDTH or not isinstance(value, dict | list)
-    return line if fits or not value or _is_row(value) else _broken(value, indent)
+    if not isinstance(value, dict | list) or not value or _is_row(value):
+        return _encode(value)
+    if _is_small(value):
+        line = _encode(value)
+        if len(line) + lead <= WIDTH:
+            return line
+    return _broken(value, indent)
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it has few enough parts to have a chance to fit on a line."""
+    parts = [value]
+    for part in parts:
+        if isinstance(part, dict | list):
+            parts += part.values() if isinstance(part, dict) else part
+        if len(parts) > WIDTH // 2:
+            return False
+    return True
 
 
 def _broken(value: Any, indent: int) -> str:

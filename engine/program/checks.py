@@ -12,7 +12,7 @@ from engine.errors import EngineError, ParameterError, ProgramError, TypeMismatc
 from engine.graph import OPS
 from engine.op import Op
 from engine.program.index import index_of
-from engine.types import COMPLEX, TensorType, shape_text, upcast
+from engine.types import COMPLEX, DISCRETE, TensorType, shape_text, upcast
 
 
 def op_of(name: str) -> Op:
@@ -49,6 +49,16 @@ def op_params(op: Op, given: Mapping[str, Any]) -> dict[str, Any]:
             ) from None  # fmt: skip
         values[name] = index_of(value) if param.type == "index" else value
     return values
+
+
+def check_initialiser(initialiser: str, dtype: str) -> None:
+    """Raise TypeMismatchError where what the initialiser draws does not fit into the dtype."""
+    if dtype in DISCRETE and initialiser not in ("zeros", "ones"):
+        raise TypeMismatchError(
+            f"The initialiser {initialiser} draws fractions, which do not fit into {dtype}.",
+            port="initialiser", expected="a float dtype", got=dtype,
+            hint="Choose the dtype float64, or zeros or ones.",
+        )  # fmt: skip
 
 
 def check_cost(type: TensorType) -> None:

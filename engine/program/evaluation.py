@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from engine.codegen.numpy import Interpreter
 from engine.errors import EngineError, ProgramError
 from engine.graph import Apply, Constant, Variable, walk
-from engine.program.values import Array, bytes_text, check_size
+from engine.program.values import MAX_TOTAL_BYTES, Array, bytes_text, check_size
 from engine.types import TensorType, broadcast
-
-MAX_TOTAL_BYTES = 2**30
-"""The most memory that the values of a graph may take together."""
 
 
 @dataclass

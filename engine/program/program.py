@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,18 +14,33 @@ import numpy as np
 from engine.document import Document
 from engine.errors import EngineError, MissingInputError, ProgramError
 from engine.graph import Variable, leaves
+from engine.program.builder import build
 from engine.program.evaluation import Evaluator, Values
-from engine.program.expressions import VALUE, build
+from engine.program.expressions import VALUE
 from engine.program.report import report
 from engine.program.values import Array, initial
 from engine.program.wiring import Verdicts, Wiring
 from engine.training.spec import TrainingSpec
+from engine.types import TensorType
 
 State = dict[str, Array]
 """The values that are kept between calls, by the id of their node (or of an optimiser's memory)."""
 
 REPORT_SECONDS = 2.0
 """How long a report computes values before it leaves the rest out."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What training computes: the outputs by node, one of them the cost, and the updates."""
+
+    cost: str
+    outputs: dict[str, Variable]
+    updates: dict[Variable, Variable]
+
+    @property
+    def wanted(self) -> list[Variable]:
+        return [*self.outputs.values(), *self.updates.values()]
 
 
 class Program:
@@ -37,7 +53,7 @@ class Program:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._built = build(document)
-        self._initial: dict[int, State] = {}
+        self._refuse_conflicts()
 
     # Functions.
 
@@ -89,17 +105,29 @@ class Program:
         updates: dict[Variable, Variable] = {}
         for node in self.functions[function]["updates"]:
             self._member(node)
-            for target, value in self._built.updates[node].items():
-                if target in updates:
-                    raise ProgramError(
-                        f"{target!r} is updated twice by the function {function}.",
-                        node=node, expected="one update", got="two updates",
-                        hint="Remove one of them from the function.",
-                    )  # fmt: skip
-                updates[target] = value
+            updates |= self._built.updates[node]
         return updates
 
+    def _refuse_conflicts(self) -> None:
+        """Give an error to every update of what an earlier one of the same function updates."""
+        for name, members in self.functions.items():
+            seen: set[Variable] = set()
+            for node in members["updates"]:
+                targets = self._built.updates.get(node, {})
+                twice = next((v for v in targets if v in seen), None)
+                if twice is not None:
+                    self._built.errors[node] = ProgramError(
+                        f"{twice!r} is updated twice by the function {name}.",
+                        node=node, expected="one update", got="two updates",
+                        hint="Remove one of them, or take it out of the function.",
+                    )  # fmt: skip
+                seen.update(targets)
+
     # State.
+
+    @property
+    def _keys(self) -> list[str]:
+        return [*self._built.shared, *self._built.memories]
 
     def initial_state(self, seed: int | None = None) -> State:
         """The first value of every shared node and of every optimiser's memory.
@@ -109,46 +137,35 @@ class Program:
         """
         if seed is None:
             seed = int(self.document.data.get("training", {}).get("seed", 0))
-        if seed not in self._initial:
-            self._initial = {seed: self._first_values(seed)}
-        return {key: value.copy() for key, value in self._initial[seed].items()}
+        return {key: self._first_value(key, seed) for key in self._keys}
 
-    def _first_values(self, seed: int) -> State:
-        state: State = {}
-        for node, variable in self._built.shared.items():
-            if node in self._built.data:
-                state[node] = self._built.data[node]
-                continue
-            params = self.document.nodes[node].get("params", {})
-            key = (seed, params.get("seed", 0))
-            scale = params.get("scale", 1.0)
-            try:
-                state[node] = initial(params["initialiser"], variable.type, scale, key, node)
-            except EngineError as error:
-                error.node = node
-                self._built.errors[node] = error
-        for name, memory in self._built.memories.items():
-            shape = tuple(n or 0 for n in memory.variable.type.shape)
-            state[name] = np.zeros(shape, memory.variable.dtype)
-        return state
+    def _first_value(self, key: str, seed: int) -> Array:
+        type = self._built.leaf(key).type
+        if key in self._built.memories:
+            return np.zeros([n or 0 for n in type.shape], type.dtype)
+        if key in self._built.data:
+            return self._built.data[key].copy()
+        params = self.document.nodes[key].get("params", {})
+        seeds = (seed, params.get("seed", 0))
+        return initial(params["initialiser"], type, params.get("scale", 1.0), seeds, key)
 
-    def _leaf(self, key: str) -> Variable:
-        memory = self._built.memories.get(key)
-        return memory.variable if memory else self._built.shared[key]
-
-    def fitted_state(self, state: Mapping[str, Array] | None) -> State:
-        """The held state where it still fits the document, initial values for the rest."""
-        fitted = self.initial_state()
-        for key, value in (state or {}).items():
-            old = fitted.get(key)
-            if old is not None and old.dtype == value.dtype and old.shape == value.shape:
-                fitted[key] = value
-        return fitted
+    def fitted_state(self, state: Mapping[str, Array] | None = None) -> State:
+        """The held state where it still fits the document, first values for the rest."""
+        held = {
+            key: value
+            for key, value in (state or {}).items()
+            if key in self._built.shared or key in self._built.memories
+            if self._built.leaf(key).type.accepts(TensorType(value.dtype, value.shape))
+        }
+        seed = int(self.document.data.get("training", {}).get("seed", 0))
+        return {
+            key: held[key] if key in held else self._first_value(key, seed) for key in self._keys
+        }
 
     def _given(self, state: Mapping[str, Array]) -> dict[Variable, Array]:
-        inputs = self._built.inputs.items()
-        given = {v: self._built.data[node] for node, v in inputs if node in self._built.data}
-        return given | {self._leaf(key): value for key, value in state.items()}
+        built = self._built
+        given = {v: built.data[node] for node, v in built.inputs.items() if node in built.data}
+        return given | {built.leaf(key): value for key, value in state.items()}
 
     # Calls.
 
@@ -171,7 +188,7 @@ class Program:
         self._require_values(wanted)
         values = Evaluator(wanted).run(self._given(held))
         results = {name: self._value(values, v) for name, v in outputs.items()}
-        keys = {self._leaf(key): key for key in held}
+        keys = {self._built.leaf(key): key for key in held}
         following = {keys[v]: self._value(values, new) for v, new in updates.items()}
         for key, value in following.items():
             self._check_next(key, held[key], value)
@@ -198,7 +215,7 @@ class Program:
     def _check_next(self, key: str, old: Array, new: Array) -> None:
         if old.shape != new.shape:
             raise ProgramError(
-                f"{self._leaf(key)!r} has the shape {old.shape}; its update has {new.shape}.",
+                f"{self._built.leaf(key)!r} has the shape {old.shape}; its update has {new.shape}.",
                 node=key.partition("/")[0], expected=str(old.shape), got=str(new.shape),
                 hint="An update keeps the shape.",
             )  # fmt: skip
@@ -208,35 +225,38 @@ class Program:
     @cached_property
     def training(self) -> TrainingSpec:
         """Everything that a training loop needs; EngineError saying what is missing."""
+        plan = self._plan
+        built = self._built
+        leaf_of = {built.leaf(key): key for key in self._keys}
+        used = {*leaves(plan.wanted), *plan.updates}
+        state = self.initial_state()
+        inputs = {
+            v: node
+            for node, v in built.inputs.items()
+            if node in built.data and (v in used or v.ndim == 0)
+        }
+        settings = self.document.data["training"]
+        return TrainingSpec(
+            inputs={v: built.data[node] for v, node in inputs.items()},
+            state={v: state[key] for v, key in leaf_of.items() if v in used},
+            updates=plan.updates,
+            outputs=plan.outputs,
+            cost=plan.cost,
+            steps=int(settings.get("steps", 1000)),
+            seed=int(settings.get("seed", 0)),
+            names={v.name or node: v for v, node in inputs.items() if v.ndim == 0},
+            ids=inputs | {v: key for v, key in leaf_of.items() if v in used},
+        )
+
+    @cached_property
+    def _plan(self) -> _Plan:
+        """What is trained, checked to be complete."""
         function, cost = self._trained()
         outputs = {n: self._member(n) for n in self.functions[function]["outputs"]}
         outputs.setdefault(cost, self._member(cost))
-        updates = self._updates(function)
-        wanted = [*outputs.values(), *updates.values()]
-        self._require_values(wanted)
-        used = {*leaves(wanted), *updates}
-        scalars = {
-            node: v
-            for node, v in self._built.inputs.items()
-            if v.ndim == 0 and node in self._built.data
-        }
-        state = {self._leaf(key): value for key, value in self.initial_state().items()}
-        data = {v: self._built.data[n] for n, v in self._built.inputs.items()
-                if v in used or n in scalars}  # fmt: skip
-        settings = self.document.data["training"]
-        ids = {v: node for node, v in self._built.inputs.items() if v in data}
-        ids |= {self._leaf(key): key for key in self.initial_state() if self._leaf(key) in used}
-        return TrainingSpec(
-            inputs=data,
-            state={v: value for v, value in state.items() if v in used},
-            updates=updates,
-            outputs=outputs,
-            cost=cost,
-            steps=int(settings.get("steps", 1000)),
-            seed=int(settings.get("seed", 0)),
-            names={v.name or node: v for node, v in scalars.items()},
-            ids=ids,
-        )
+        plan = _Plan(cost, outputs, self._updates(function))
+        self._require_values(plan.wanted)
+        return plan
 
     def _trained(self) -> tuple[str, str]:
         """The function that is trained and the output that is its cost."""
@@ -312,7 +332,9 @@ class Program:
         values = self._evaluator.run(self._given(held), REPORT_SECONDS)
         nodes = report(self._built, values)
         problem = self._problem()
-        functions = {name: {"ready": self._ready(name, nodes)} for name in self.functions}
+        functions = {
+            name: {"ready": self._ready(name, nodes, values.late)} for name in self.functions
+        }
         return {
             "nodes": nodes,
             "functions": functions,
@@ -323,14 +345,14 @@ class Program:
 
     def _problem(self) -> str | None:
         try:
-            self.training  # noqa: B018  (asked for what it raises)
+            self._plan  # noqa: B018  (asked for what it raises)
         except EngineError as error:
             return error.message
         return None
 
-    def _ready(self, function: str, nodes: Mapping[str, Any]) -> bool:
+    def _ready(self, function: str, nodes: Mapping[str, Any], late: bool) -> bool:
         members = self.functions[function]
-        called = members["outputs"] + members["updates"]
+        called = [nodes[n] for n in members["outputs"] + members["updates"]]
         return bool(called) and all(
-            nodes[n]["error"] is None and VALUE in nodes[n]["values"] for n in called
+            n["error"] is None and n["types"] and (late or n["values"]) for n in called
         )

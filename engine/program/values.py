@@ -19,6 +19,9 @@ MAX_SHOWN = 256
 MAX_BYTES = 256 * 2**20
 """The most memory that a single value may take."""
 
+MAX_TOTAL_BYTES = 2**30
+"""The most memory that the values of a graph may take together."""
+
 
 def typed_in(value: Any, type: TensorType) -> Array:
     """The array of a value typed in as a number or nested list.
@@ -109,15 +112,8 @@ def initial(
 ) -> Array:
     """The first value of a shared variable: the same for the same seed and node, everywhere."""
     shape = tuple(n or 0 for n in type.shape)
-    check_size(type.dtype, shape)
     if initialiser in ("zeros", "ones"):
         return np.full(shape, initialiser == "ones", type.dtype)
-    if type.dtype in DISCRETE:
-        raise TypeMismatchError(
-            f"{initialiser} draws fractions, which do not fit into {type.dtype}.",
-            port="initialiser", expected="a float dtype", got=type.dtype,
-            hint="Choose the dtype float64, or zeros or ones.",
-        )  # fmt: skip
     key = np.random.SeedSequence([*seed, *node.encode()])
     generator = np.random.Generator(np.random.Philox(key))
     if initialiser == "normal":
