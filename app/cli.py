@@ -114,7 +114,8 @@ def list_gallery(_options: argparse.Namespace) -> None:
 
 def port(text: str) -> int:
     """A port number."""
-    return whole(0, 65_535)(text)
+    number: int = whole(0, 65_535)(text)
+    return number
 
 
 def whole(least: int, most: int) -> Any:

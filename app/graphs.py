@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from app import weights
 from app.errors import ConflictError
 from app.storage import StoredGraph, StoredGraphs
-from app.values import to_json
 from engine import document
 from engine.document import Document
 from engine.program import Program
+from engine.program.values import shown
 
 MAX_OPEN = 32
 # What the canvas needs and no value depends on.
@@ -32,6 +32,8 @@ class OpenGraph:
         self.lock = threading.RLock()
         self.document = document.parse(stored.document)
         self.program = Program(self.document)
+        # Of shared variables and of optimisers' memories, by id; the program leaves out what does
+        # not fit the document any more.
         self.held: dict[str, NDArray[Any]] = weights.unpack(stored.held) if stored.held else {}
         self._report: dict[str, Any] | None = None
 
@@ -39,12 +41,8 @@ class OpenGraph:
         """Types, values and errors as they are now."""
         with self.lock:
             if self._report is None:
-                self._report = self.program.report(self.state() if self.held else None)
+                self._report = self.program.report(self.held or None)
             return self._report
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """The values of all shared variables by node id: those held now, else the initial ones."""
-        return {**self.program.initial_state(), **self.held}
 
     def edit(self, base_revision: int, patches: Sequence[dict[str, Any]]) -> float:
         """Apply patches, all or none, and store the result; returns the time of storing.
@@ -79,21 +77,15 @@ class OpenGraph:
     def call(self, function: str | None) -> dict[str, Any]:
         """Call a function once and hold what it updated; returns its outputs as Values by name."""
         with self.lock:
-            outputs, state = self.program.call(function, self.state())
+            outputs, state = self.program.call(function, self.held or None)
             self.hold(state)
-            return {name: to_json(value) for name, value in outputs.items()}
+            return {name: shown(value) for name, value in outputs.items()}
 
     def hold(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over values of shared variables by node id; those of other nodes are left out."""
+        """Take over the values that shared variables and optimisers have now."""
         with self.lock:
-            kept = {
-                node: value
-                for node, value in state.items()
-                if self.document.nodes.get(node, {}).get("kind") == "shared"
-            }
-            if kept:
-                self.storage.hold(self.graph_id, weights.pack(kept))
-            self.held = kept
+            self.storage.hold(self.graph_id, weights.pack(state))
+            self.held = state
             self._report = None
 
     def reset(self) -> None:

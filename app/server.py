@@ -52,6 +52,10 @@ class Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Stay quiet: the application logs what matters."""
 
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        """End a connection that was a websocket, instead of waiting for HTTP on it again."""
+        self.close_connection = True
+
     def version_string(self) -> str:
         """The Server header, without version numbers."""
         return "wiregrad"

@@ -76,8 +76,17 @@ class Connection(simple_websocket.Server):  # type: ignore[misc]
             self.room.notify()
         return message
 
+    def _thread(self) -> None:
+        """Read to the end, and then wake whoever waits in `receive`.
+
+        simple-websocket wakes it before it takes down `connected`, so that it may sleep on.
+        """
+        super()._thread()
+        self.event.set()
+
     def _handle_events(self) -> bool:
-        if not self.admitted and time.monotonic() - self.since > MAX_STRANGER_SECONDS:
+        late = time.monotonic() - self.since > MAX_STRANGER_SECONDS
+        if self.connected and late and not self.admitted:
             self.close(CloseReason.POLICY_VIOLATION, "The token did not come in time.")
             self.event.set()
             return False
@@ -92,13 +101,24 @@ class Connection(simple_websocket.Server):  # type: ignore[misc]
 class ConnectionWSGI:
     """What engine.io asks of a websocket, around a Connection."""
 
-    def __init__(self, handler: Callable[[ConnectionWSGI], Any], _server: Any) -> None:
+    def __init__(
+        self,
+        opened: set[ConnectionWSGI],
+        handler: Callable[[ConnectionWSGI], Any],
+        _server: Any,
+    ) -> None:
+        """`opened` holds the connections there are; this one adds and removes itself."""
+        self.opened = opened
         self.handler = handler
         self.ws: Connection
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.ws = Connection(environ)
-        self.handler(self)
+        self.opened.add(self)
+        try:
+            self.handler(self)
+        finally:
+            self.opened.remove(self)
         # The response is long gone; this tells Werkzeug to write nothing after it.
         raise ConnectionError
 

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import flask
@@ -79,6 +80,7 @@ class Wire:
         quiet.setLevel(logging.CRITICAL)
         self.settings = settings
         self.buckets: dict[str, Bucket] = {}
+        self.opened: set[ConnectionWSGI] = set()
         # No cors_allowed_origins: the same origin only, which is the default.
         self.socketio = SocketIO(
             app,
@@ -96,7 +98,7 @@ class Wire:
         server = self.socketio.server
         self.server = server
         # engine.io has no option for the websocket class; the tests hold this to its versions.
-        server.eio._async = {**server.eio._async, "websocket": ConnectionWSGI}
+        server.eio._async = {**server.eio._async, "websocket": partial(ConnectionWSGI, self.opened)}
         server.eio.on("message", self.packet)
 
     def install(self, services: Services) -> None:
@@ -185,11 +187,10 @@ class Wire:
 
     def close(self) -> None:
         """End every connection properly; one that does not react is left to itself."""
-        sockets = self.server.eio.sockets
-        for connection in list(sockets.values()):
+        for connection in list(self.server.eio.sockets.values()):
             connection.close(wait=False)
         patience = time.monotonic() + CLOSE_SECONDS
-        while sockets and time.monotonic() < patience:
+        while self.opened and time.monotonic() < patience:
             time.sleep(0.01)
         self.server.shutdown()
 

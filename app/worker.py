@@ -21,10 +21,10 @@ from typing import Any
 
 from app import weights
 from app.process import Block
-from app.values import to_json
 from engine import document
 from engine.errors import EngineError
 from engine.program import Program
+from engine.program.values import shown
 from engine.training import Trainer
 
 CHUNK_SECONDS = 0.02
@@ -269,7 +269,7 @@ class Training:
             step=self.trainer.step,
             seconds=self.seconds,
             rate=0.0 if self.paused else self.rate,
-            values={node: to_json(value) for node, value in values.items()},
+            values={node: shown(value) for node, value in values.items()},
         )
         now = time.monotonic()
         self.next_news = now + max(NEWS_SECONDS, (now - began) / NEWS_SHARE)
