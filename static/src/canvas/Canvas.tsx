@@ -90,6 +90,8 @@ export function Canvas() {
         onInit={onInit.take}
         onMove={onMove}
         onPaneClick={() => surface.current?.focus({ preventScroll: true })}
+        onNodeMouseEnter={(_, node) => app.setState({ pointed: node.id })}
+        onNodeMouseLeave={() => app.setState({ pointed: null })}
         onNodeContextMenu={(event, node) => showMenu(event, node.id)}
         onPaneContextMenu={(event) => showMenu(event as MouseEvent, null)}
         connectionLineComponent={HeldWire}
@@ -106,6 +108,7 @@ export function Canvas() {
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} />
         <Overview />
+        <Welcome />
         <WireHint />
       </ReactFlow>
       <nav className="zoom-bar" aria-label="View">
@@ -209,6 +212,18 @@ const overPane = (event: globalThis.MouseEvent | TouchEvent): boolean => {
   const [x, y] = placeOf(event);
   return document.elementFromPoint(x, y)?.classList.contains("react-flow__pane") ?? false;
 };
+
+/** What to do with an empty canvas. */
+function Welcome() {
+  const empty = useApp((state) => Object.keys(state.doc?.nodes ?? {}).length === 0);
+  if (!empty) return null;
+  return (
+    <div className="welcome">
+      <p>Double-click to add a node, or drag one from the palette.</p>
+      <p className="quiet-text">A graph file can be dropped here too.</p>
+    </div>
+  );
+}
 
 function Overview() {
   const palette = useApp((state) => state.palette);

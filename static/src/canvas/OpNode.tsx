@@ -1,7 +1,7 @@
 import { NodeToolbar, Position } from "@xyflow/react";
 import { type CSSProperties, memo, useEffect, useRef } from "react";
 import { Icon } from "../controls/Icon";
-import { Symbol } from "../controls/Symbol";
+import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
 import type { WireError } from "../protocol";
 import type { GraphNode } from "../store/document";
@@ -21,18 +21,17 @@ function usePorts(id: string, card: Card | undefined): { ins: Port[]; outs: Port
   return { ins, outs };
 }
 
-interface Props {
-  id: string;
-  selected?: boolean;
-}
+const UNFINISHED = "missing-input";
 
 /** One card for every node there is, drawn from the palette's data alone. */
-export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
+export const OpNode = memo(function OpNode({ id }: { id: string }) {
   const node = useApp(({ doc }) => doc?.nodes[id]);
   const card = useApp(({ palette }) => (node ? cardOf(palette, node) : undefined));
   const hue = useApp(({ palette }) => hueOf(palette, card?.category));
   const facts = useFacts(id);
   const { ins, outs } = usePorts(id, card);
+  const box = useRef<HTMLDivElement>(null);
+  const pointed = useApp((state) => state.pointed === id);
   if (!node) return null;
 
   const soleIn = ins.length === 1 ? ins[0] : undefined;
@@ -40,15 +39,18 @@ export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
   const rowIns = soleIn ? [] : ins;
   const rowOuts = soleOut ? [] : outs;
   const wrong = (port: Port) => facts.error?.port === port.name;
+  // A node that still waits for a wire is unfinished rather than wrong.
+  const trouble = facts.error && (facts.error.kind === UNFINISHED ? "unfinished" : "in-error");
   return (
     <div
-      className={`card kind-${node.kind}${facts.error ? " in-error" : ""}${card ? "" : " missing"}`}
+      className={`card kind-${node.kind} ${trouble ?? ""} ${card ? "" : "missing"}`}
       style={{ "--hue": hue } as CSSProperties}
       data-testid={`node-${id}`}
+      ref={box}
     >
       <header className="card-head">
         {soleIn && <PortHandle node={id} port={soleIn} side="in" lit={wrong(soleIn)} />}
-        <Symbol text={card?.symbol ?? "?"} />
+        <Sign text={card?.symbol ?? "?"} />
         <Names id={id} node={node} card={card} facts={facts} />
         {facts.error && <Icon name="alert" size={15} />}
         {soleOut && <PortHandle node={id} port={soleOut} side="out" lit={wrong(soleOut)} />}
@@ -75,8 +77,12 @@ export const OpNode = memo(function OpNode({ id, selected = false }: Props) {
         <span>{card?.symbol ?? "?"}</span>
         {node.name && <strong>{node.name}</strong>}
       </span>
-      {facts.error && <p className="card-error">{facts.error.message}</p>}
-      {facts.error && <Explanation error={facts.error} visible={selected} />}
+      {facts.error && (
+        <div className="card-error">
+          <p>{facts.error.message}</p>
+        </div>
+      )}
+      {facts.error && pointed && <Explanation error={facts.error} card={box.current} />}
     </div>
   );
 });
@@ -134,10 +140,13 @@ function NameField({ id, name }: { id: string; name: string }) {
   );
 }
 
-/** The whole sentence, legible at any zoom, while the node is selected. */
-function Explanation({ error, visible }: { error: WireError; visible: boolean }) {
+/** The whole sentence, legible at any zoom, while the pointer is on the card. */
+function Explanation({ error, card }: { error: WireError; card: HTMLElement | null }) {
+  const box = card?.getBoundingClientRect();
+  const canvas = card?.closest(".canvas")?.getBoundingClientRect();
+  const right = box && canvas ? box.left > canvas.left + canvas.width / 2 : false;
   return (
-    <NodeToolbar isVisible={visible} position={Position.Bottom} offset={8}>
+    <NodeToolbar isVisible position={Position.Bottom} align={right ? "end" : "start"} offset={8}>
       <div className="explanation" role="alert">
         <strong>{error.message}</strong>
         {error.hint && <p>{error.hint}</p>}

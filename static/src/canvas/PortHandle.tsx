@@ -1,7 +1,7 @@
 import { Handle, Position } from "@xyflow/react";
-import { memo } from "react";
+import { memo, type MouseEvent as ReactMouseEvent } from "react";
 import { useApp, useFacts } from "../controls/useApp";
-import { edgeInto } from "../store/document";
+import { edgeId, edgeInto } from "../store/document";
 import type { Port } from "../store/palette";
 import { verdict } from "../verbs/wire";
 import { dtypeClass, portWords, rankClass } from "./ports";
@@ -39,11 +39,25 @@ export const PortHandle = memo(function PortHandle({ node, port, side, lit }: Pr
       } ${port.spare ? "spare" : ""}`}
       data-testid={`port-${node}-${port.name}`}
       data-side={side}
+      onMouseDownCapture={(event) => {
+        if (side === "in" && source) pickUpWire(event, node, port.name);
+      }}
       title={words}
       aria-label={`${side === "in" ? "input" : "output"} ${words}`}
     />
   );
 });
+
+/** A wire that ends here is picked up instead of a second one being drawn. */
+function pickUpWire(event: ReactMouseEvent, node: string, port: string): void {
+  const id = CSS.escape(edgeId({ from: ["", ""], to: [node, port] }));
+  const end = document.querySelector(
+    `.react-flow__edge[data-id="${id}"] .react-flow__edgeupdater-target`,
+  );
+  if (!end || event.button !== 0) return;
+  event.stopPropagation();
+  end.dispatchEvent(new MouseEvent("mousedown", event.nativeEvent));
+}
 
 export function PortLabel({ port }: { port: Port }) {
   const { stem, slot } = portWords(port.name);

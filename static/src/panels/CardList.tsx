@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { hueOf } from "../canvas/hue";
-import { Symbol } from "../controls/Symbol";
+import { Sign } from "../controls/Sign";
 import { useApp } from "../controls/useApp";
 import { CARD_TYPE, type Card } from "../store/palette";
 
@@ -105,7 +105,7 @@ function CardItem({ id, card, active, draggable, testId, onChoose }: ItemProps) 
       }}
       onClick={() => onChoose(card)}
     >
-      <Symbol text={card.symbol} small />
+      <Sign text={card.symbol} small />
       <span className="card-item-label">{card.label}</span>
     </div>
   );

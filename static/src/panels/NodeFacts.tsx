@@ -1,7 +1,7 @@
 import type { CSSProperties } from "react";
 import { hueOf } from "../canvas/hue";
 import { Icon } from "../controls/Icon";
-import { Symbol } from "../controls/Symbol";
+import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
 import { ValueView } from "../controls/ValueView";
 import type { Type, WireError } from "../protocol";
@@ -24,7 +24,7 @@ export function NodeFacts({ id }: { id: string }) {
   return (
     <div style={{ "--hue": hue } as CSSProperties}>
       <section className="section node-head">
-        <Symbol text={card?.symbol ?? "?"} />
+        <Sign text={card?.symbol ?? "?"} />
         <div>
           <h2>{card?.label ?? node.op ?? node.kind}</h2>
           <p className="quiet-text">{card?.category ?? "Unknown here; kept as it is"}</p>

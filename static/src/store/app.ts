@@ -95,6 +95,8 @@ export interface AppState {
   menu: Point | null;
   overlay: Overlay;
   homeTab: "gallery" | "graphs" | "runs";
+  /** The node under the pointer. */
+  pointed: string | null;
   /** The node whose name is being typed. */
   renaming: string | null;
   notices: Notice[];
@@ -141,6 +143,7 @@ export const app = createStore<AppState>(() => ({
   menu: null,
   overlay: null,
   homeTab: "gallery",
+  pointed: null,
   renaming: null,
   notices: [],
   panels: { palette: true, inspector: true, train: true },

@@ -1,5 +1,5 @@
 import { app, commit, notify } from "../store/app";
-import type { End, GraphEdge } from "../store/document";
+import { type End, type GraphEdge, sameEnd } from "../store/document";
 import { connect, rewire } from "../store/edits";
 import { inPorts, outPorts } from "../store/palette";
 import { Refusal, request } from "../transport/socket";
@@ -59,7 +59,8 @@ export function joinWire(other: End): boolean {
 
 export function moveWire(old: GraphEdge, from: End, to: End): void {
   const { doc } = app.getState();
-  if (doc) commit("Rewire", rewire(doc, old, from, to));
+  const stays = sameEnd(old.from, from) && sameEnd(old.to, to);
+  if (doc && !stays) commit("Rewire", rewire(doc, old, from, to));
 }
 
 /** The first port of a node at which the held wire may end. */

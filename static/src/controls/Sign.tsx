@@ -1,5 +1,5 @@
 /** The mathematical sign of a card, on a tile in the colour of its category. */
-export function Symbol({ text, small = false }: { text: string; small?: boolean }) {
+export function Sign({ text, small = false }: { text: string; small?: boolean }) {
   const size = `${small ? " small" : ""}${text.length > 2 ? " long" : ""}`;
   return (
     <span className={`symbol${size}`} aria-hidden="true">
