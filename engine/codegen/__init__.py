@@ -1,0 +1,38 @@
+"""From graphs to machines: one folder per target.
+
+`numpy` is the reference and runs at once; `cpu` compiles a graph to native kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from engine.graph import Graph, Variable
+from engine.inference import infer_types
+
+if TYPE_CHECKING:
+    from engine.codegen.native import Native, Progress
+
+
+def compile_graph(
+    graph: Graph,
+    shapes: Mapping[Variable, tuple[int, ...]],
+    *,
+    updates: Mapping[Variable, int] | None = None,
+    record: int | None = None,
+    progress: Progress | None = None,
+) -> Native:
+    """Compile a graph for inputs of the given shapes.
+
+    shapes: the shape of every input and shared variable.  updates: for leaves that change with
+    each pass, the number of the output that is the next value.  record: the number of the
+    output whose value a Ring gets after each pass.  progress: is told how many of how many
+    kernels are ready.
+
+    Raises ShapeError where shapes do not fit together, and CompileError, naming the op and its
+    canvas node, where something has no native kernel; then `engine.codegen.numpy` runs it.
+    """
+    from engine.codegen.native import Native
+
+    return Native(graph, infer_types(graph, shapes), updates or {}, record, progress)

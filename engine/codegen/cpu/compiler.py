@@ -1,0 +1,74 @@
+"""From a kernel's text to object code, by Numba.  Only here is Numba imported, and only when
+a kernel is not in the cache."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from engine.codegen.cpu.machine import to_object
+
+ENTRY = "entry"
+"""What the native function of every kernel is called."""
+
+
+def compile_kernel(text: str, signature: Sequence[str]) -> bytes:
+    """Object code of the function `entry(row)`, which runs the kernel on a row of arguments.
+
+    The text is one function `kernel`; signature has for each argument the dtype behind a
+    pointer, or "int" for a number of 64 bits.  The row holds 8 bytes for each.
+    """
+    numba: Any = import_module("numba.core")
+    compiler: Any = import_module("numba.core.compiler")
+    lock: Any = import_module("numba.core.compiler_lock")
+    types = numba.types
+    target = import_module("numba.core.registry").cpu_target
+
+    flags = compiler.Flags()
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.no_compile = True  # the module is optimised and turned into object code by us
+    flags.error_model = "numpy"  # division by zero is no error
+    flags.noalias = True  # every storage has one pointer
+    arguments = tuple(
+        types.intp if a == "int" else types.CPointer(getattr(types, a)) for a in signature
+    )
+    function = _function(text)
+    with lock.global_compiler_lock:
+        contexts = target.typing_context, target.target_context
+        result = compiler.compile_extra(*contexts, function, arguments, types.void, flags, {})
+        ir = result.library.get_llvm_str()
+    return to_object(ir.replace(result.fndesc.llvm_func_name, "kernel") + _entry(signature))
+
+
+def _function(text: str) -> Any:
+    """The kernel as a Python function.  Its text is the emitter's: see `emit`."""
+    from engine.codegen.cpu import intrinsics
+
+    space: dict[str, Any] = {"math": math, **intrinsics.names()}
+    exec(compile(text, "<kernel>", "exec"), space)  # noqa: S102
+    return space["kernel"]
+
+
+def _entry(signature: Sequence[str]) -> str:
+    """A function that takes the kernel's arguments from a row of 8 bytes each, as LLVM IR."""
+    lines: list[str] = []
+    given: list[str] = []
+    for k, argument in enumerate(signature):
+        type = "i64" if argument == "int" else "ptr"
+        lines.append(f"  %at{k} = getelementptr i64, ptr %row, i64 {k}")
+        lines.append(f"  %arg{k} = load {type}, ptr %at{k}")
+        given.append(f"{type} %arg{k}")
+    call = ", ".join(["ptr %result", "ptr %error", *given])
+    body = "\n".join(lines)
+    return f"""
+define void @{ENTRY}(ptr %row) {{
+  %result = alloca ptr
+  %error = alloca ptr
+{body}
+  call i32 @kernel({call})
+  ret void
+}}
+"""

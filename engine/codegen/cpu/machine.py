@@ -1,0 +1,63 @@
+"""This computer as LLVM sees it: what it can run, and how object code gets into the process."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+
+@cache
+def host() -> tuple[str, str, str]:
+    """The triple, the name and the features of the processor."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    try:
+        features = llvm.get_host_cpu_features().flatten()
+    except RuntimeError:  # not known on every platform
+        features = ""
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features
+
+
+def target_machine() -> Any:
+    """A code generator for this processor; static relocation is what LLVM's loader takes on x86."""
+    triple, cpu, features = host()
+    relocation = "static" if triple.startswith(("x86", "i")) else "default"
+    return llvm.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=3, reloc=relocation, codemodel="jitdefault", jit=True
+    )
+
+
+def to_object(ir: str) -> bytes:
+    """Optimise a module given as LLVM IR and turn it into object code."""
+    machine = target_machine()
+    module = llvm.parse_assembly(ir)
+    module.triple = host()[0]
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_vectorization = True
+    tuning.slp_vectorization = True
+    passes = llvm.create_pass_builder(machine, tuning)
+    passes.getModulePassManager().run(module, passes)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+class Loaded:
+    """Object code in memory.  Its functions may be called for as long as this object lives."""
+
+    def __init__(self, code: bytes) -> None:
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where the function of that name begins."""
+        return int(self._engine.get_function_address(name))
+
+    def function(self, name: str, result: Any, *arguments: Any) -> Any:
+        """The function as a callable that gives the interpreter free while it runs."""
+        return ctypes.CFUNCTYPE(result, *arguments)(self.address(name))

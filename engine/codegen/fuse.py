@@ -1,0 +1,263 @@
+"""From primitives to kernels: loops that are as few as the data flow allows.
+
+Primitives are put one after the other into the loops that are there already, wherever a loop has
+the same length and everything the primitive needs in it was computed for the same index.  So a
+chain of elementwise ops, the sums that follow, and what is computed from those row by row share
+their loops, and a small network with its gradient and its updates ends up in one kernel.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from engine.codegen.layout import Access, Extent, Storage
+from engine.codegen.primitives import Fold, Primitive, Product, storages
+
+KERNEL_LIMIT = 150
+"""Primitives in one kernel; more would make it slow to compile, and all of it to recompile."""
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop: what runs in it, and the accumulators that are set before it starts.
+
+    members: the primitives anywhere in it.  joined: the only loop in its body, where that one
+    loop runs over both; it stands for those in `outer` too.
+    """
+
+    extent: Extent
+    body: list[Loop | Primitive] = field(default_factory=list)
+    members: set[Primitive] = field(default_factory=set)
+    folds: list[Fold] = field(default_factory=list)
+    joined: Loop | None = None
+    outer: tuple[Loop, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[Extent, ...]:
+        """The extents whose product is how often it runs."""
+        return (*(loop.extent for loop in self.outer), self.extent)
+
+
+@dataclass(eq=False)
+class Placed:
+    """Where a primitive is: the loops around it, outermost first, and which of its own each is."""
+
+    path: tuple[Loop, ...]
+    loops: dict[int, Loop]
+
+
+Element = tuple[tuple[int, int, Loop | None], ...]
+
+
+class Kernel:
+    """Loops that run one after the other in one native function."""
+
+    def __init__(self) -> None:
+        self.root = Loop(Extent(1))
+        self.places: dict[Primitive, Placed] = {}
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    # Placing.
+
+    def add(self, primitive: Primitive, after: set[Primitive]) -> None:
+        """Put a primitive after those that it depends on, into their loops where it may."""
+        path = [self.root]
+        loops: dict[int, Loop] = {}
+        for k in primitive.order:
+            inner = self._host(path[-1], primitive, k, after & path[-1].members)
+            if inner is None:
+                inner = Loop(primitive.space[k])
+                path[-1].body.append(inner)
+            if isinstance(primitive, Fold) and k == primitive.first_reduced:
+                inner.folds.append(primitive)
+            path.append(inner)
+            loops[k] = inner
+        body = path[-1].body
+        body.insert(self._first_place(body, after) if body else 0, primitive)
+        for loop in path:
+            loop.members.add(primitive)
+        self.places[primitive] = Placed(tuple(path), loops)
+
+    def _host(
+        self, outer: Loop, primitive: Primitive, k: int, after: set[Primitive]
+    ) -> Loop | None:
+        """The last loop in which loop k of the primitive can be run along."""
+        for item in reversed(outer.body):
+            if isinstance(item, Loop):
+                needed = after & item.members
+                same = item.extent.root() is primitive.space[k].root()
+                if same and all(self._same_point(p, item, primitive, k) for p in needed):
+                    return item
+                if needed:
+                    return None
+            elif item in after:
+                return None
+        return None
+
+    @staticmethod
+    def _first_place(body: Sequence[Loop | Primitive], after: set[Primitive]) -> int:
+        """Right behind the last thing that must come before, so that little stands in between."""
+        for place in range(len(body), 0, -1):
+            item = body[place - 1]
+            if item in after if not isinstance(item, Loop) else after & item.members:
+                return place
+        return 0
+
+    def _same_point(self, earlier: Primitive, loop: Loop, later: Primitive, k: int) -> bool:
+        """Whether the later one touches at each turn only what the earlier one did in that turn."""
+        numbers = [n for n, own in self.places[earlier].loops.items() if own is loop]
+        for a, b in _conflicts(earlier, later):
+            if a.buffer is not b.buffer:
+                return False
+            if not any(
+                x.axis in numbers and y.axis == k and (x.start, x.step) == (y.start, y.step)
+                for x, y in zip(a.indices, b.indices, strict=True)
+            ):
+                return False
+        return True
+
+    # Reading.
+
+    def element(self, primitive: Primitive, access: Access) -> Element:
+        """What an access of the primitive touches, in terms of the kernel's loops."""
+        loops = self.places[primitive].loops
+        return tuple(
+            (i.start, i.step, None if i.axis is None else loops[i.axis]) for i in access.indices
+        )
+
+    def in_register(self, fold: Fold) -> bool:
+        """Whether a fold's accumulator is one number at a time."""
+        if not fold.reduced:
+            return True
+        first = min(fold.order.index(k) for k in fold.reduced)
+        return all(k in fold.reduced for k in fold.order[first:])
+
+    def value_path(self, primitive: Primitive) -> tuple[Loop, ...] | None:
+        """The loops in which the result is at hand as one number; None where it is in memory."""
+        path = self.places[primitive].path
+        if isinstance(primitive, Fold):
+            if not self.in_register(primitive):
+                return None
+            return path[: len(path) - len(primitive.reduced)]
+        return path
+
+    def is_at_hand(self, maker: Primitive, reader: Primitive, access: Access) -> bool:
+        """Whether the reader finds what `maker` computed still in a register."""
+        path = self.value_path(maker) if maker in self.places else None
+        if path is None or reader not in self.places or access.buffer is not maker.target.buffer:
+            return False
+        return self.places[reader].path[: len(path)] == path and self.element(
+            reader, access
+        ) == self.element(maker, maker.target)
+
+    # Joining loops.
+
+    def collapse(self) -> None:
+        """Turn loops over rows and columns into one where every operand lies so in memory."""
+        stack = [self.root]
+        while stack:
+            loop = stack.pop()
+            inner = [item for item in loop.body if isinstance(item, Loop)]
+            stack.extend(inner)
+            if loop is not self.root and len(loop.body) == 1 and inner and not inner[0].folds:
+                self._absorb(loop, inner[0])
+
+    def _absorb(self, outer: Loop, inner: Loop) -> None:
+        if not all(self._adjacent(p, outer, inner) for p in inner.members):
+            return
+        outer.joined = inner
+        inner.outer = (*outer.outer, outer)
+        inner.folds = outer.folds
+
+    def _adjacent(self, primitive: Primitive, outer: Loop, inner: Loop) -> bool:
+        if isinstance(primitive, Fold) and primitive.where:
+            return False
+        for access in (primitive.target, *primitive.reads()):
+            element = self.element(primitive, access)
+            axes = [(start, step, loop) for start, step, loop in element if loop in (outer, inner)]
+            if not axes:
+                continue
+            at = element.index(axes[0])
+            whole = access.buffer.extents[at + 1 : at + 2]
+            if axes != [(0, 1, outer), (0, 1, inner)] or element[at : at + 2] != tuple(axes):
+                return False
+            if whole[0].root() is not inner.extent.root():
+                return False
+        return True
+
+
+def _conflicts(earlier: Primitive, later: Primitive) -> Iterator[tuple[Access, Access]]:
+    """The pairs of accesses to the same memory of which one writes."""
+    for access in later.reads():
+        if access.storage is earlier.target.storage:
+            yield earlier.target, access
+    for access in (earlier.target, *earlier.reads()):
+        if access.storage is later.target.storage:
+            yield access, later.target
+
+
+Step = Kernel | Product
+
+
+def fuse(primitives: Sequence[Primitive | Product]) -> list[Step]:
+    """Kernels and products, in the order in which they run, that compute the primitives."""
+    steps: list[Step] = []
+    where: dict[Primitive | Product, int] = {}
+    writers: dict[Storage, list[Primitive | Product]] = defaultdict(list)
+    readers: dict[Storage, list[Primitive | Product]] = defaultdict(list)
+    for p in primitives:
+        after = {q for access in p.reads() for q in writers[access.storage]}
+        after.update(writers[p.target.storage], readers[p.target.storage])
+        earliest = max((where[q] for q in after), default=0 if steps else -1)
+        if isinstance(p, Product):
+            steps.append(p)
+            where[p] = len(steps) - 1
+        else:
+            where[p] = _kernel_for(steps, earliest)
+            kernel = steps[where[p]]
+            assert isinstance(kernel, Kernel)
+            kernel.add(p, {q for q in after if isinstance(q, Primitive)})
+        writers[p.target.storage].append(p)
+        for access in p.reads():
+            readers[access.storage].append(p)
+    for step in steps:
+        if isinstance(step, Kernel):
+            step.collapse()
+    return steps
+
+
+def _kernel_for(steps: list[Step], earliest: int) -> int:
+    """The first kernel from `earliest` on that has room, a new one if there is none."""
+    for number in range(max(earliest, 0), len(steps)):
+        step = steps[number]
+        if isinstance(step, Kernel) and len(step) < KERNEL_LIMIT:
+            return number
+    steps.append(Kernel())
+    return len(steps) - 1
+
+
+def materialise(steps: Sequence[Step]) -> set[Storage]:
+    """The memory that is needed: what is kept, constant, or read where it is not at hand."""
+    needed: set[Storage] = set()
+    makers: dict[Storage, list[Primitive]] = defaultdict(list)
+    kernels = [step for step in steps if isinstance(step, Kernel)]
+    home = {p: kernel for kernel in kernels for p in kernel.places}
+    for p in home:
+        makers[p.target.storage].append(p)
+    for step in steps:
+        if isinstance(step, Product):
+            needed |= {a.storage for a in (step.target, *step.reads())}
+            continue
+        for p in step.places:
+            needed |= {s for s in storages(p) if s.kept or s.value is not None}
+            if isinstance(p, Fold) and not step.in_register(p):
+                needed.add(p.target.storage)
+            for access in p.reads():
+                own = makers[access.storage]
+                if len(own) != 1 or not step.is_at_hand(own[0], p, access):
+                    needed.add(access.storage)
+    return needed

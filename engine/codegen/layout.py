@@ -1,0 +1,256 @@
+"""Where the elements of a tensor lie in memory, in lengths that are known only when a graph runs.
+
+A length of an axis is an `Extent`.  Two axes that must always be equally long share one extent,
+so that what the compiler decides depends on the graph and never on the size of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+LITERAL_LIMIT = 8
+"""Lengths that the graph itself fixes are written into the kernel up to this one."""
+
+
+class Extent:
+    """The length of one axis or more.
+
+    length: how long it is in this run.  literal: whether the graph fixes it, so that it may
+    stand in a kernel's text.
+    """
+
+    __slots__ = ("_literal", "_same", "length")
+
+    def __init__(self, length: int, literal: bool = False) -> None:
+        self.length = length
+        self._literal = literal and length <= LITERAL_LIMIT
+        self._same: Extent | None = None
+
+    def root(self) -> Extent:
+        """The one extent that stands for all that are always as long as this one."""
+        extent = self
+        while extent._same is not None:
+            extent = extent._same
+        return extent
+
+    @property
+    def literal(self) -> bool:
+        """Whether the graph fixes the length."""
+        return self.root()._literal
+
+    def unify(self, other: Extent) -> None:
+        """State that both are always equally long."""
+        a, b = self.root(), other.root()
+        if a is not b:
+            a._literal = a._literal or b._literal
+            b._same = a
+
+    def __repr__(self) -> str:
+        return f"<{self.length}>"
+
+
+ONE = Extent(1, literal=True)
+"""The length of an axis that stretches: it has no loop and no stride."""
+
+
+@dataclass(eq=False)
+class Storage:
+    """A run of memory for one tensor.
+
+    dtype, length: of its elements.  given: whether it holds something before anything runs;
+    value: what it holds then, if that never changes.  kept: whether anybody outside reads it.
+    """
+
+    dtype: str
+    length: int
+    given: bool = False
+    value: np.ndarray[Any, Any] | None = None
+    kept: bool = False
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the whole."""
+        return self.length * self.itemsize
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A storage seen as a dense array in C order; axes of length 1 that stretch are left out."""
+
+    storage: Storage
+    extents: tuple[Extent, ...]
+
+    @classmethod
+    def new(cls, dtype: str, extents: Sequence[Extent], **facts: Any) -> Buffer:
+        """A buffer on a storage of its own."""
+        axes = tuple(e for e in extents if e is not ONE)
+        return cls(Storage(dtype, int(np.prod([e.length for e in axes])), **facts), axes)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """How many elements lie between neighbours on each axis, in this run."""
+        strides: list[int] = []
+        step = 1
+        for extent in reversed(self.extents):
+            strides.append(step)
+            step *= extent.length
+        return tuple(reversed(strides))
+
+
+@dataclass(frozen=True)
+class Index:
+    """The index on one axis of a buffer: `start + step * i`, i running along `axis`.
+
+    axis is an axis of the view, or a loop of an access, and None where the index is fixed.
+    """
+
+    start: int = 0
+    step: int = 1
+    axis: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A tensor as some elements of a buffer.
+
+    extents: the length of each axis, ONE where it stretches.  indices: for each axis of the
+    buffer where it runs.
+    """
+
+    buffer: Buffer
+    extents: tuple[Extent, ...]
+    indices: tuple[Index, ...]
+
+    @classmethod
+    def whole(cls, buffer: Buffer, extents: Sequence[Extent]) -> View:
+        """All elements of a buffer, whose axes are `extents` without those that stretch."""
+        kept = [k for k, e in enumerate(extents) if e is not ONE]
+        return cls(buffer, tuple(extents), tuple(Index(axis=k) for k in kept))
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the elements as they are stored."""
+        return self.buffer.storage.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes in this run."""
+        return tuple(e.length for e in self.extents)
+
+    @property
+    def offset(self) -> int:
+        """The place of the first element."""
+        strides = self.buffer.strides
+        return sum(i.start * s for i, s in zip(self.indices, strides, strict=True))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """How many elements lie between neighbours on each axis; 0 where it stretches."""
+        steps = [0] * len(self.extents)
+        for index, stride in zip(self.indices, self.buffer.strides, strict=True):
+            if index.axis is not None:
+                steps[index.axis] = index.step * stride
+        return tuple(steps)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is its buffer, axis by axis."""
+        kept = [k for k, e in enumerate(self.extents) if e is not ONE]
+        return self.indices == tuple(Index(axis=k) for k in kept)
+
+    def permuted(self, axes: Sequence[int | None]) -> View:
+        """The axes in another order, None for a new one; those not named are dropped."""
+        place = {old: new for new, old in enumerate(axes) if old is not None}
+        extents = tuple(ONE if old is None else self.extents[old] for old in axes)
+        indices = tuple(
+            i if i.axis is None else Index(i.start, i.step, place[i.axis]) for i in self.indices
+        )
+        return View(self.buffer, extents, indices)
+
+    def sliced(self, axis: int, start: int, step: int, extent: Extent) -> View:
+        """The part of one axis that begins at `start` and takes every `step`-th element."""
+        extents = list(self.extents)
+        extents[axis] = extent
+        indices = tuple(
+            Index(i.start + i.step * start, i.step * step, axis) if i.axis == axis else i
+            for i in self.indices
+        )
+        return View(self.buffer, tuple(extents), indices)
+
+    def picked(self, axis: int, at: int) -> View:
+        """The elements at one place of an axis, without that axis."""
+        fixed = self.sliced(axis, at, 1, ONE)
+        indices = tuple(Index(i.start) if i.axis == axis else i for i in fixed.indices)
+        rest = [k for k in range(len(self.extents)) if k != axis]
+        return View(self.buffer, fixed.extents, indices).permuted(rest)
+
+    def moved(
+        self, layout: tuple[int, tuple[int, ...], tuple[int, ...]], radix: int
+    ) -> View | None:
+        """The view that an op's `view` gives, read off from where it puts the axes.
+
+        The op was told that axis d has stride `radix ** d`, so that every stride and offset in
+        `layout` tells which axis it comes from.  None where the answer is no such thing.
+        """
+        offset, shape, strides = layout
+        starts = []
+        for _ in self.extents:
+            offset, start = divmod(offset, radix)
+            starts.append(start)
+        source: dict[int, tuple[int, int]] = {}
+        extents: list[Extent] = []
+        for new, (length, stride) in enumerate(zip(shape, strides, strict=True)):
+            if stride == 0:
+                extents.append(ONE)
+                continue
+            axis = 0
+            while stride % radix == 0:
+                stride //= radix
+                axis += 1
+            if axis >= len(self.extents) or abs(stride) >= radix or axis in source:
+                return None
+            source[axis] = (new, stride)
+            old = self.extents[axis]
+            whole = stride == 1 and starts[axis] == 0 and length == old.length
+            extents.append(old if whole else Extent(length))
+        indices = tuple(self._followed(i, starts, source) for i in self.indices)
+        return View(self.buffer, tuple(extents), indices)
+
+    @staticmethod
+    def _followed(
+        index: Index, starts: Sequence[int], source: Mapping[int, tuple[int, int]]
+    ) -> Index:
+        if index.axis is None:
+            return index
+        new, step = source.get(index.axis, (None, 1))
+        start = index.start + index.step * starts[index.axis]
+        return Index(start, index.step * step if new is not None else 1, new)
+
+    def along(self, loops: Sequence[int | None]) -> Access:
+        """The element that is met where axis k of the view runs along loop `loops[k]`."""
+        indices = tuple(
+            i if i.axis is None else Index(i.start, i.step, loops[i.axis]) for i in self.indices
+        )
+        return Access(self.buffer, indices)
+
+
+@dataclass(frozen=True, eq=False)
+class Access:
+    """One element of a buffer for each point of some loops; the indices' axes are loop numbers."""
+
+    buffer: Buffer
+    indices: tuple[Index, ...]
+
+    @property
+    def storage(self) -> Storage:
+        """The memory that is touched."""
+        return self.buffer.storage

@@ -1,0 +1,187 @@
+"""A graph compiled for the processor: its memory, its kernels, and the loop that runs them."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.codegen.cpu import blas, cache
+from engine.codegen.cpu.compiler import ENTRY, compile_kernel
+from engine.codegen.cpu.emit import emit
+from engine.codegen.cpu.machine import Loaded
+from engine.codegen.cpu.runner import run, runner
+from engine.codegen.fuse import Kernel, fuse, materialise
+from engine.codegen.layout import Storage
+from engine.codegen.memory import Arena, Array
+from engine.codegen.plan import Plan
+from engine.codegen.primitives import Primitive, Product
+from engine.graph import Graph, Variable
+from engine.types import TensorType
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class KernelInfo:
+    """A kernel, for people to see.
+
+    name: that of its object code.  source: its text; for a product, the routine of BLAS.
+    ops: the names of the ops in it.  origins: ids of the canvas nodes that it computes.
+    from_cache: whether it was compiled before.  seconds: what it took to compile or to load.
+    """
+
+    name: str
+    source: str
+    ops: tuple[str, ...]
+    origins: frozenset[str]
+    from_cache: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A line of the table: a native function, and the words in its row.
+
+    A word is a number, or a place: a storage and an offset in elements.
+    """
+
+    address: int
+    words: tuple[int | tuple[Storage, int], ...]
+
+
+class Native:
+    """A graph compiled for given shapes, with memory of its own.
+
+    inputs: for each input and leaf the array from which the kernels read it, to be written to.
+    outputs: for each output of the graph the array in which it lies after a pass.
+    kernels: what runs in a pass, in order.  peak_bytes: all memory that it uses.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        types: Mapping[Variable, TensorType],
+        updates: Mapping[Variable, int],
+        record: int | None,
+        progress: Progress | None = None,
+    ) -> None:
+        plan = Plan(graph, types, updates, record)
+        self.kernels: list[KernelInfo] = []
+        self._codes: list[Loaded] = [runner()]
+        self._cells: list[Any] = []
+        entries = self._compile(plan, progress or (lambda done, total: None))
+        places = [s for e in entries for w in e.words if isinstance(w, tuple) for s in w[:1]]
+        words = 2 * len(entries) + sum(len(e.words) for e in entries)
+        self._arena = Arena([*plan.storages(), *places], words)
+        self.peak_bytes = self._arena.bytes
+        table = self._fill(entries)
+        self.inputs = {v: self._arena.view(view) for v, view in plan.leaves.items()}
+        for v in graph.inputs:
+            if v not in self.inputs:  # nothing depends on it
+                self.inputs[v] = np.zeros([n or 0 for n in types.get(v, v.type).shape], v.dtype)
+        self.outputs: list[Array] = [self._arena.view(view) for view in plan.outputs]
+        self._value = self._arena.address(plan.record) if plan.record else None
+        self._control = np.zeros(1, np.int64)
+        self._run = run()
+        self._table = table, len(entries)
+        self._pass = (*self._table, 1, self._control.ctypes.data, None, None, 0)
+
+    def call(self) -> None:
+        """One pass: the outputs are computed from the inputs, then updates take effect."""
+        self._run(*self._pass)
+
+    def run(self, steps: int, control: int = 0, ring: int = 0, first: int = 1) -> int:
+        """Up to `steps` passes without the interpreter; returns how many were done.
+
+        control: address of an int64 that is looked at before each pass; it ends the loop once it
+        is not 0.  ring: address of the memory of a Ring, to which (number of the pass, recorded
+        value) goes after each pass; the loop ends when it is full.  first: the number of the
+        first pass.
+        """
+        control = control or self._control.ctypes.data
+        return int(self._run(*self._table, steps, control, ring or None, self._value, first))
+
+    # Compiling.
+
+    def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
+        steps = fuse(plan.primitives)
+        needed = materialise(steps)
+        entries = []
+        for done, step in enumerate(steps):
+            progress(done, len(steps))
+            entries.append(
+                self._kernel(step, needed) if isinstance(step, Kernel) else self._product(step)
+            )
+        progress(len(steps), len(steps))
+        return entries
+
+    def _kernel(self, kernel: Kernel, needed: set[Storage]) -> _Entry:
+        source = emit(kernel, needed)
+        started = time.perf_counter()
+        name = cache.key("kernel", source.text, *source.signature)
+        code, cached = cache.load(name, lambda: compile_kernel(source.text, source.signature))
+        self._codes.append(code)
+        seconds = time.perf_counter() - started
+        self._show(name, source.text, list(kernel.places), cached, seconds)
+        words: list[int | tuple[Storage, int]] = [(s, 0) for s in source.pointers]
+        words += [e.length for e in source.lengths]
+        words += source.offsets
+        return _Entry(code.address(ENTRY), tuple(words))
+
+    def _product(self, product: Product) -> _Entry:
+        call = blas.call(product)
+        words: list[int | tuple[Storage, int]] = [blas.address(call.routine)]
+        for argument in call.arguments:
+            words.append(
+                argument if isinstance(argument, tuple) else self._cell(argument, call.dtype)
+            )
+        self._show(call.routine, call.routine, [product], True, 0.0)
+        return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words))
+
+    def _cell(self, value: str | float, dtype: str) -> int:
+        """The address of memory that holds an argument of a Fortran routine."""
+        cell: Any
+        match value:
+            case str():
+                cell = ctypes.c_char(value.encode())
+            case int():
+                cell = ctypes.c_int32(value)
+            case float():
+                cell = ctypes.c_float(value) if dtype == "float32" else ctypes.c_double(value)
+        self._cells.append(cell)
+        return ctypes.addressof(cell)
+
+    def _show(
+        self,
+        name: str,
+        source: str,
+        primitives: Sequence[Primitive | Product],
+        cached: bool,
+        seconds: float,
+    ) -> None:
+        nodes = dict.fromkeys(p.node for p in primitives if p.node is not None)
+        origins = frozenset().union(*(n.origins for n in nodes))
+        ops = tuple(n.op.name for n in nodes)
+        self.kernels.append(KernelInfo(name, source, ops, origins, cached, seconds))
+
+    def _fill(self, entries: Sequence[_Entry]) -> int:
+        """Write the table and its rows into memory; gives its address."""
+        words = self._arena.words()
+        table = ctypes.addressof(words)
+        at = 2 * len(entries)
+        for k, entry in enumerate(entries):
+            words[2 * k] = entry.address
+            words[2 * k + 1] = table + 8 * at
+            for word in entry.words:
+                if isinstance(word, tuple):
+                    storage, offset = word
+                    words[at] = self._arena.address(storage) + offset * storage.itemsize
+                else:
+                    words[at] = word
+                at += 1
+        return table

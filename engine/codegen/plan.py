@@ -1,0 +1,67 @@
+"""What a graph computes as primitives in order: outputs, the recorded value, then the updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.codegen.layout import Buffer, Storage, View
+from engine.codegen.lower import IDENTITY, Lowering
+from engine.codegen.primitives import Primitive, Product
+from engine.graph import Graph, Variable
+from engine.types import TensorType
+
+
+class Plan:
+    """The primitives of one pass.
+
+    leaves: where each leaf lies.  outputs: where each output of the graph lies after a pass; the
+    value of an update lies where its leaf does.  record: the float64 to be recorded, if any.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        types: Mapping[Variable, TensorType],
+        updates: Mapping[Variable, int],
+        record: int | None,
+    ) -> None:
+        self._lowering = low = Lowering(graph, types)
+        values = [low.views[v] for v in graph.outputs]
+        updates = {leaf: i for leaf, i in updates.items() if leaf in low.views}
+        self._changing = {low.views[leaf].buffer.storage for leaf in updates}
+        news = {i: low.views[leaf] for leaf, i in updates.items()}
+        self.record = None if record is None else self._recorded(values[record])
+        self.outputs = [news[i] if i in news else self._kept(v) for i, v in enumerate(values)]
+        # All reads of old values come first, so that updates are simultaneous.
+        fresh = {leaf: self._unchanging(values[i]) for leaf, i in updates.items()}
+        for leaf, view in fresh.items():
+            low.copy(None, view, low.views[leaf])
+        self.leaves = {v: low.views[v] for v in low.leaves}
+
+    @property
+    def primitives(self) -> list[Primitive | Product]:
+        """What computes it all, in an order in which it can run."""
+        return self._lowering.primitives
+
+    def storages(self) -> list[Storage]:
+        """The memory that is read or written from outside."""
+        views = [*self.leaves.values(), *self.outputs]
+        return [*(v.buffer.storage for v in views), *([self.record] if self.record else [])]
+
+    def _recorded(self, view: View) -> Storage:
+        cell = View.whole(Buffer.new("float64", (), kept=True), ())
+        self._lowering.write(None, IDENTITY, {"x": view}, view.dtype, cell)
+        return cell.buffer.storage
+
+    def _kept(self, view: View) -> View:
+        view = self._unchanging(view)
+        view.buffer.storage.kept = True
+        return view
+
+    def _unchanging(self, view: View) -> View:
+        """The view, or a copy if an update changes what it shows."""
+        if view.buffer.storage not in self._changing:
+            return view
+        fresh = View.whole(Buffer.new(view.dtype, view.extents), view.extents)
+        self._lowering.copy(None, view, fresh)
+        return fresh

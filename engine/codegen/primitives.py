@@ -1,0 +1,108 @@
+"""What every op comes down to: a formula for each point of some loops, a fold, a product.
+
+A formula is a text in the language that all kernels share, Numba's: see `Op.scalar`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from engine.codegen.layout import Access, Extent, Storage
+from engine.graph import Apply
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A number that stands in the kernel's text."""
+
+    value: bool | int | float
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many points some loops have together."""
+
+    extents: tuple[Extent, ...]
+
+
+Operand = Access | Literal | Count
+
+
+@dataclass(eq=False)
+class Primitive:
+    """One formula, computed for every point of a space of loops.
+
+    node: the apply that it belongs to, None for copies that the compiler adds.
+    space: the length of each loop.  operands: what the formula reads, by name; an Access is of
+    loops by their number in `space`.  working: the dtype that operands are cast to.
+    target: where the result goes; its storage has the dtype of the result.
+    order: the loops from the outermost to the innermost.
+    """
+
+    node: Apply | None
+    space: tuple[Extent, ...]
+    text: str
+    operands: Mapping[str, Operand]
+    working: str
+    target: Access
+    order: tuple[int, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.order = self.order or tuple(range(len(self.space)))
+
+    def reads(self) -> Iterator[Access]:
+        """The accesses among the operands."""
+        return (a for a in self.operands.values() if isinstance(a, Access))
+
+
+@dataclass(eq=False)
+class Map(Primitive):
+    """The formula's value is the element of the target."""
+
+
+@dataclass(eq=False)
+class Fold(Primitive):
+    """The formula is the accumulator after one more point; it reads the one before as `acc`.
+
+    reduced: the loops that are folded away.  start: the accumulator at first.
+    where: for the place of an extreme: the formula is the condition under which the point takes
+    the lead; the target gets the number of the leading point.
+    """
+
+    reduced: frozenset[int]
+    start: str
+    where: bool = False
+
+    @property
+    def first_reduced(self) -> int | None:
+        """The outermost loop that is folded away."""
+        return next((i for i in self.order if i in self.reduced), None)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The loops that remain, from the outermost to the innermost."""
+        return tuple(i for i in self.order if i not in self.reduced)
+
+
+@dataclass(eq=False)
+class Product:
+    """A product of matrices or of a matrix and a vector that BLAS computes: target = x @ y.
+
+    Accesses are of the loops 0 (rows), 1 (inner) and 2 (columns).
+    """
+
+    node: Apply | None
+    x: Access
+    y: Access
+    target: Access
+    space: tuple[Extent, Extent, Extent]
+
+    def reads(self) -> Iterator[Access]:
+        """What is multiplied."""
+        return iter((self.x, self.y))
+
+
+def storages(primitive: Primitive | Product) -> set[Storage]:
+    """All memory that a primitive touches."""
+    return {a.storage for a in (primitive.target, *primitive.reads())}

@@ -1,0 +1,269 @@
+"""Training: a graph's updates applied again and again, natively where they can be compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine.codegen import compile_graph
+from engine.codegen.numpy import Interpreter, interpret
+from engine.errors import CompileError, ParameterError, ShapeError, TypeMismatchError
+from engine.graph import Graph, Variable
+from engine.rewrite import Film, optimize
+from engine.training.ring import Ring
+from engine.training.spec import TrainingSpec
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int], None]
+
+
+class Program(Protocol):
+    """Something that can be trained, such as a graph document made to run."""
+
+    @property
+    def training(self) -> TrainingSpec:
+        """What the training loop needs."""
+
+    def initial_state(self, seed: int | None = None) -> Mapping[str, Array]:
+        """The first value of each shared variable, by the id of its canvas node."""
+
+
+class Trainer:
+    """A training run: it takes steps, and can be looked at and adjusted between them.
+
+    Step k computes the outputs from the state as it was and then the updates, all from old
+    values; so the cost recorded for step 1 is that of the initial state.  The same graph, data
+    and seed give the same numbers, bit for bit, on the same machine.
+
+    step: how many steps were taken.  steps: how many there are to take.  tier: 1 where steps run
+    in native code, 0 where they run in NumPy; reason: why they can't run natively.
+    film: what the rewrites did.
+    """
+
+    def __init__(
+        self,
+        program: TrainingSpec | Program,
+        *,
+        steps: int | None = None,
+        seed: int | None = None,
+        device: str = "cpu",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Prepare a run; nothing is compiled yet.
+
+        steps, seed: in place of those of the program.  overrides: values for inputs, by name.
+
+        Raises EngineError for a device other than "cpu", and ParameterError for an input that
+        there is none of, or a value that does not fit it.
+        """
+        if device != "cpu":
+            raise ParameterError(
+                f"There is no device {device!r} to train on.",
+                port="device",
+                expected="cpu",
+                got=device,
+            )
+        spec = program if isinstance(program, TrainingSpec) else program.training
+        self.spec = spec
+        self.step = 0
+        self.steps = spec.steps if steps is None else steps
+        self.seed = spec.seed if seed is None else seed
+        self.tier = 0
+        self.reason: str | None = None
+        self.film: Film | None = None
+        self.control: Array = np.zeros(1, np.int64)
+        self.ring: Ring | None = None
+        self._state = {v: np.array(a, v.dtype) for v, a in spec.state.items()}
+        if seed is not None and not isinstance(program, TrainingSpec):
+            initial = program.initial_state(seed)
+            self._state = {v: np.array(initial[spec.ids[v]], v.dtype) for v in self._state}
+        self._inputs = {v: np.array(a, v.dtype) for v, a in spec.inputs.items()}
+        self._engine: _Native | _Interpreted | None = None
+        for name, value in (overrides or {}).items():
+            self.set(name, value)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it is ready to take steps."""
+        return self._engine is not None
+
+    @property
+    def cost(self) -> float | None:
+        """The cost of the last step, that is, before its updates; None before the first."""
+        return float(self.outputs()[self.spec.cost]) if self.step else None
+
+    def attach(self, control: Array, ring: Ring | None) -> None:
+        """Let a run be told to stop by a word, and have its costs recorded.
+
+        control: int64 array of one word or more; run() comes back as soon as it is not 0.
+        """
+        if control.dtype != np.int64 or control.size < 1 or not control.flags.c_contiguous:
+            raise ParameterError(
+                "The control word must be an int64.", expected="an int64 array", got=str(control)
+            )
+        self.control = control
+        self.ring = ring
+
+    def compile(self, progress: Progress | None = None) -> None:
+        """Make native code of the graph, or make it ready to run in NumPy where that can't be.
+
+        progress: is told how many of how many kernels are ready.  Raises what the graph's ops
+        raise for shapes that do not fit together.
+        """
+        if self._engine is not None:
+            return
+        spec = self.spec
+        leaves = [*spec.inputs, *spec.state]
+        results = [*spec.outputs.values(), *spec.updates.values()]
+        graph = Graph(leaves, results)
+        self.film = optimize(graph)
+        graph.check_inputs(lambda v: False)
+        updates = {v: len(spec.outputs) + i for i, v in enumerate(spec.updates)}
+        values = {**self._inputs, **self._state}
+        record = list(spec.outputs).index(spec.cost)
+        try:
+            self._engine = _Native(graph, values, updates, record, progress)
+            self.tier = 1
+        except CompileError as error:
+            self.reason = str(error)
+            self._engine = _Interpreted(graph, values, updates, record)
+
+    def run(self, max_steps: int) -> int:
+        """Take up to `max_steps` steps; returns how many were taken.
+
+        It comes back early when the control word is not 0, when the ring is full, and when all
+        steps were taken.
+        """
+        self.compile()
+        assert self._engine is not None
+        most = min(max_steps, self.steps - self.step)
+        if most <= 0:
+            return 0
+        done = self._engine.run(most, self.control, self.ring, self.step + 1)
+        self.step += done
+        return done
+
+    def state(self) -> dict[str, Array]:
+        """A copy of the shared variables' values now, by the id of their canvas node."""
+        return {self._id(v): a.copy() for v, a in self._held(self._state).items()}
+
+    def outputs(self) -> dict[str, Array]:
+        """The values of the last step's outputs, computed before its updates, by node id.
+
+        Before the first step, what the outputs are for the initial state.
+        """
+        spec = self.spec
+        if self._engine is not None and self.step:
+            arrays = self._engine.outputs
+        else:
+            values = {**self._held(self._inputs), **self._held(self._state)}
+            arrays = interpret(list(spec.outputs.values()), values)
+        return {name: a.copy() for name, a in zip(spec.outputs, arrays, strict=False)}
+
+    def set(self, name: str, value: Any) -> None:
+        """Give an input another value, from the next step on.
+
+        Raises ParameterError where there is no such input, and TypeMismatchError or ShapeError
+        where the value does not fit it.
+        """
+        variable = self.spec.names.get(name)
+        if variable is None or variable not in self._inputs:
+            raise ParameterError(
+                f"There is no input {name!r} to set.",
+                port=name,
+                expected=" or ".join(self.spec.names) or "a graph with scalar inputs",
+                got=name,
+            )
+        self._held(self._inputs)[variable][...] = _fitted(name, value, self._inputs[variable])
+
+    def _held(self, start: dict[Variable, Array]) -> dict[Variable, Array]:
+        """Where the values are now: as they were given, and in the engine once there is one."""
+        if self._engine is None:
+            return start
+        return {v: self._engine.inputs[v] for v in start}
+
+    def _id(self, v: Variable) -> str:
+        return self.spec.ids.get(v) or v.name or repr(v)
+
+
+def _fitted(name: str, value: Any, model: Array) -> Array:
+    try:
+        array = np.asarray(value)
+        fits = np.can_cast(array.dtype, model.dtype, "same_kind") or (
+            array.dtype.kind in "iu" and model.dtype.kind in "iu"
+        )
+        if not fits:
+            raise TypeError
+        array = array.astype(model.dtype)
+    except (TypeError, ValueError):
+        raise TypeMismatchError(
+            f"{name} cannot be {value!r}.",
+            port=name,
+            expected=model.dtype.name,
+            got=type(value).__name__,
+        ) from None
+    if array.shape != model.shape:
+        raise ShapeError(
+            f"{name} has the shape {model.shape}, not {array.shape}.",
+            port=name,
+            expected=str(model.shape),
+            got=str(array.shape),
+        )
+    return array
+
+
+class _Native:
+    """Steps in native code."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[Variable, Array],
+        updates: Mapping[Variable, int],
+        record: int,
+        progress: Progress | None,
+    ) -> None:
+        shapes = {v: a.shape for v, a in values.items()}
+        native = compile_graph(graph, shapes, updates=updates, record=record, progress=progress)
+        for v, array in values.items():
+            native.inputs[v][...] = array
+        self.native = native
+        self.inputs = native.inputs
+        self.outputs = native.outputs
+
+    def run(self, steps: int, control: Array, ring: Ring | None, first: int) -> int:
+        address = ring.address if ring else 0
+        return self.native.run(steps, control.ctypes.data, address, first)
+
+
+class _Interpreted:
+    """The same steps in NumPy, for graphs that can't be compiled."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[Variable, Array],
+        updates: Mapping[Variable, int],
+        record: int,
+    ) -> None:
+        self.inputs = {v: a.copy() for v, a in values.items()}
+        self.outputs: list[Array] = []
+        self._order = list(values)
+        self._interpreter = Interpreter(self._order, graph.outputs)
+        self._updates = updates
+        self._record = record
+
+    def run(self, steps: int, control: Array, ring: Ring | None, first: int) -> int:
+        for done in range(steps):
+            if control[0] or (ring is not None and len(ring) >= ring.capacity):
+                return done
+            # Copies: an output may be a view of a shared variable's value.
+            results = self._interpreter([self.inputs[v] for v in self._order])
+            self.outputs = [a.copy() for a in results]
+            for v, i in self._updates.items():
+                self.inputs[v][...] = self.outputs[i]
+            if ring is not None:
+                ring.append(first + done, float(self.outputs[self._record]))
+        return steps
