@@ -24,6 +24,11 @@ function rangeOf(log: boolean, from: number, to: number): uPlot.Range.MinMax {
   return [low >= 0 ? Math.max(0, low - air) : low - air, high + air];
 }
 
+/** Steps are whole, and so are their marks. */
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, at) =>
+  [1, 2, 5].map((one) => one * 10 ** at),
+).flat();
+
 function axes(): uPlot.Axis[] {
   const shared: uPlot.Axis = {
     stroke: () => colour("--text-2"),
@@ -32,7 +37,12 @@ function axes(): uPlot.Axis[] {
     font: font(11),
   };
   return [
-    { ...shared, size: 28, values: (_, ticks) => ticks.map((tick) => showCount(tick)) },
+    {
+      ...shared,
+      size: 28,
+      incrs: WHOLE_STEPS,
+      values: (_, ticks) => ticks.map((tick) => showCount(tick)),
+    },
     {
       ...shared,
       size: 56,
@@ -178,7 +188,7 @@ export function CostChart() {
   }, [log, theme]);
 
   return (
-    <div className="chart" data-testid="chart-cost">
+    <div className={`chart${empty ? " empty" : ""}`} data-testid="chart-cost">
       <div className="chart-host" ref={host} role="img" aria-label="Cost over the steps" />
       <output className="chart-readout mono" ref={readout} />
       {empty && <p className="chart-empty">The cost appears here as soon as training starts.</p>}

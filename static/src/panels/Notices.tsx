@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { Icon } from "../controls/Icon";
 import { useApp } from "../controls/useApp";
 import { dismiss, type Notice } from "../store/app";
@@ -8,8 +8,15 @@ const STAY_MS = { info: 5000, success: 3000, warning: 7000, error: 12_000 };
 
 export function Notices() {
   const notices = useApp((state) => state.notices);
+  const layer = useRef<HTMLDivElement>(null);
+  // Shown anew, so that it lies over a dialog that was opened in the meantime.
+  useEffect(() => {
+    if (notices.length === 0) return;
+    layer.current?.showPopover();
+    return () => layer.current?.hidePopover();
+  }, [notices]);
   return (
-    <div className="notices" aria-live="polite">
+    <div className="notices" aria-live="polite" popover="manual" ref={layer}>
       {notices.map((notice) => (
         <Note key={notice.id} {...notice} />
       ))}

@@ -102,11 +102,12 @@ export function moveNodes(doc: GraphDocument, positions: Map<string, Point>): Pa
   return edit.patches;
 }
 
-/** Give a node the shown name, made unique among all names. */
-export function rename(doc: GraphDocument, id: string, wanted: string): Patch[] {
+/** Give a node the shown name, made unique among all names; one that needs a name keeps its old. */
+export function rename(doc: GraphDocument, id: string, wanted: string, needed: boolean): Patch[] {
   const node = doc.nodes[id];
   const name = wanted.trim();
   if (!node || name === (node.name ?? "")) return [];
+  if (name === "" && needed) return [];
   if (name === "") return new Edit(doc).remove(["nodes", id, "name"]).patches;
   const taken = namesIn(doc);
   if (node.name) taken.delete(node.name);

@@ -81,7 +81,7 @@ export function moveTo(positions: Map<string, Point>): void {
 }
 
 export function renameNode(id: string, name: string): void {
-  withDoc((doc) => commit("Rename", rename(doc, id, name)));
+  withDoc((doc) => commit("Rename", rename(doc, id, name, cardOfNode(id)?.named ?? false)));
   app.setState({ renaming: null });
 }
 
