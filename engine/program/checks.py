@@ -25,6 +25,11 @@ def op_of(name: str) -> Op:
             hint=f"Use {op.name} instead." if op else
                  "It is kept as it is. Update Wiregrad, or replace the node.",
         )  # fmt: skip
+    if any(p.type == "graph" for p in op.params):
+        raise ProgramError(
+            f"{name} takes part of a graph as a parameter, which cannot be put on the canvas.",
+            expected="an op that takes tensors", got=name, hint="Remove it.",
+        )  # fmt: skip
     return op
 
 
@@ -34,7 +39,7 @@ def op_params(op: Op, given: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for name, value in given.items():
         param = known.get(name)
-        if param is None or param.type == "graph":
+        if param is None:
             raise ParameterError(
                 f"{op.name} has no parameter {name!r}.",
                 port=name, expected=", ".join(known) or "no parameters", got=name,

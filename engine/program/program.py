@@ -53,6 +53,7 @@ class Program:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._built = build(document)
+        self._evaluators: dict[str, Evaluator] = {}
         self._refuse_conflicts()
 
     # Functions.
@@ -186,8 +187,10 @@ class Program:
         updates = self._updates(function)
         wanted = [*outputs.values(), *updates.values()]
         self._require_values(wanted)
-        values = Evaluator(wanted).run(self._given(held))
-        results = {name: self._value(values, v) for name, v in outputs.items()}
+        if function not in self._evaluators:
+            self._evaluators[function] = Evaluator(wanted)
+        values = self._evaluators[function].run(self._given(held))
+        results = {name: np.array(self._value(values, v)) for name, v in outputs.items()}
         keys = {self._built.leaf(key): key for key in held}
         following = {keys[v]: self._value(values, new) for v, new in updates.items()}
         for key, value in following.items():
