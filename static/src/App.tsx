@@ -18,7 +18,7 @@ import { Train } from "./panels/Train";
 import { WirePicker } from "./panels/WirePicker";
 
 export function App() {
-  const refused = useApp((state) => state.connection === "refused");
+  const refused = useApp((state) => state.connection === "refused" && state.doc === null);
   useEffect(listenToKeys, []);
   useTitle();
   if (refused) return <Locked />;

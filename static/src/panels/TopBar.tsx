@@ -97,9 +97,11 @@ function Stored() {
   const connection = useApp((state) => state.connection);
   const waiting = useApp((state) => state.outbox.length + state.sending);
   const open = useApp((state) => state.doc !== null);
-  const offline = connection === "offline" || connection === "connecting";
+  const offline = connection !== "online";
   const [tone, words] = offline
-    ? ["offline", waiting > 0 ? "Offline, changes wait" : "Offline, reconnecting…"]
+    ? connection === "refused"
+      ? ["offline", "Signed out: open the address that the server printed"]
+      : ["offline", waiting > 0 ? "Offline, changes wait" : "Offline, reconnecting…"]
     : waiting > 0
       ? ["saving", "Saving…"]
       : ["saved", "Saved"];

@@ -17,7 +17,12 @@ export class Unanswered extends Error {
   }
 }
 
-const socket: Socket = io({ autoConnect: false, transports: ["websocket"] });
+const socket: Socket = io({
+  autoConnect: false,
+  transports: ["websocket"],
+  reconnectionDelayMax: 3000,
+  timeout: 8000,
+});
 
 type Ack = { ok: true } | { ok: false; error: WireError };
 

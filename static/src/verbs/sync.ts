@@ -1,7 +1,7 @@
 // Edits on their way to the server: one message under way at a time, the rest merged behind it.
 
 import type { GraphOpenReply, Patch } from "../protocol";
-import { app, notify, openDocument, takeReport } from "../store/app";
+import { amend, app, notify, openDocument, takeReport } from "../store/app";
 import type { GraphDocument } from "../store/document";
 import { append, apply, valueAt } from "../store/patch";
 import { Refusal, request, Unanswered } from "../transport/socket";
@@ -32,6 +32,7 @@ export function takeOpened(reply: GraphOpenReply): void {
   openDocument(reply.graph_id, reply.revision, document);
   acknowledged = app.getState().doc;
   sending = null;
+  app.setState({ sending: 0 });
   takeReport(reply.report);
 }
 
@@ -94,13 +95,28 @@ async function recover(failure: unknown, graphId: string): Promise<void> {
   if (failure instanceof Unanswered) return;
   if (!(failure instanceof Refusal)) throw failure;
   const { kind, message, hint } = failure.error;
+  const reply = await request("graph_open", { source: { graph_id: graphId } });
   if (kind === "conflict") {
-    notify("warning", "This graph was changed elsewhere; you now see its newest state.");
+    merge(reply);
   } else {
     notify("error", message, hint ?? "The change was taken back.");
+    takeOpened(reply);
   }
-  takeOpened(await request("graph_open", { source: { graph_id: graphId } }));
-  app.setState({ sending: 0 });
+}
+
+/** Show what others made of the graph, and put those of our edits on top that they left room for. */
+function merge(reply: GraphOpenReply): void {
+  const base = acknowledged;
+  const mine = append(sending ?? [], app.getState().outbox);
+  takeOpened(reply);
+  const theirs = acknowledged;
+  const untouched = ({ path }: Patch) => same(valueAt(base, path), valueAt(theirs, path));
+  if (mine.length > 0 && mine.every(untouched)) {
+    amend(mine);
+    notify("info", "This graph was changed elsewhere, too; both changes are kept.");
+  } else if (mine.length > 0) {
+    notify("warning", "This graph was changed elsewhere; you now see its newest state.");
+  }
 }
 
 /** After the connection came back: carry on from where the server is. */
@@ -109,15 +125,10 @@ export async function resume(graphId: string): Promise<void> {
   const { graphId: shown, revision, outbox } = app.getState();
   if (shown !== graphId) return;
   const lost = sending ?? [];
-  const unchanged = reply.revision === revision;
   const arrived =
     acknowledged !== null && lost.length > 0 && same(apply(acknowledged, lost).doc, reply.document);
-  if (!unchanged && !arrived) {
-    const waiting = outbox.length + lost.length > 0;
-    takeOpened(reply);
-    app.setState({ sending: 0 });
-    if (waiting)
-      notify("warning", "This graph was changed elsewhere; you now see its newest state.");
+  if (reply.revision !== revision && !arrived) {
+    merge(reply);
     return;
   }
   if (arrived && acknowledged) acknowledged = apply(acknowledged, lost).doc;
@@ -131,6 +142,7 @@ export async function resume(graphId: string): Promise<void> {
   void flush();
 }
 
+/** Equal as JSON, whatever the order of keys. */
 function same(a: unknown, b: unknown): boolean {
   const sorted = (_: string, value: unknown) =>
     value && typeof value === "object" && !Array.isArray(value)
