@@ -460,6 +460,39 @@ class Graph:
         edges: Any = self.network.out_edges(source, keys=True, data="variable")
         return [(reader, port) for _, reader, port, v in edges if v is variable]
 
+    def readers(self, variable: Variable) -> Iterator[Apply]:
+        """The applies that read the variable, lazily and in no particular number of ports."""
+        source: Any = variable if variable.owner is None else variable.owner
+        for reader in self.network.successors(source) if source in self.network else ():
+            if isinstance(reader, Apply) and any(v is variable for v in reader.inputs):
+                yield reader
+
+    def is_shared(self, variable: Variable) -> bool:
+        """Whether the variable is read in more than one place; quick also where in very many."""
+        source: Any = variable if variable.owner is None else variable.owner
+        if source not in self.network:
+            return False
+        readers = self.network.adj[source]
+        if variable.owner is None or len(variable.owner.outputs) == 1:
+            return len(readers) > 1 or any(len(ports) > 1 for ports in readers.values())
+        return len(self.clients(variable)) > 1
+
+    def left_unread(self, old: Variable, new: Variable) -> list[Apply]:
+        """The applies that nothing would read any more if `old` became the expression `new`."""
+        kept = {v.owner for n in walk([new], stop=self._held) for v in n.inputs} | {new.owner}
+        dead: dict[Apply, None] = {}
+        if old.owner is None or any(v is not old and self.clients(v) for v in old.owner.outputs):
+            return []
+        stack = [old.owner]
+        while stack:
+            node = stack.pop()
+            if node in kept or node in dead or node not in self.network:
+                continue
+            if node is old.owner or all(r in dead for r in self.network.successors(node)):
+                dead[node] = None
+                stack.extend(v.owner for v in node.inputs if v.owner is not None)
+        return list(dead)
+
     def check_inputs(self, is_given: Callable[[Variable], bool]) -> None:
         """Raise MissingInputError where a leaf is neither an input nor `is_given`."""
         known = set(self.inputs)
@@ -493,7 +526,7 @@ class Graph:
         if old is new:
             return [], []
         readers = self.clients(old)
-        added = [n for n in walk([new], stop=self._given) if n not in self.network]
+        added = walk([new], stop=self._held)
         for node in added:
             self._insert(node)
         if new.name is None:
@@ -516,6 +549,9 @@ class Graph:
     def _given(self, variable: Variable) -> bool:
         return variable.owner is not None and variable in self.network
 
+    def _held(self, variable: Variable) -> bool:
+        return variable in self.network or variable.owner in self.network
+
     def _insert(self, node: Apply) -> None:
         node.id = next(self._ids)
         self.network.add_node(node)
@@ -523,10 +559,12 @@ class Graph:
             self._connect(v, node, port)
 
     def _connect(self, variable: Variable, reader: Apply | Sink, port: int) -> None:
+        self.network.add_edge(self._source(variable), reader, key=port, variable=variable)
+
+    def _source(self, variable: Variable) -> Any:
         # A computed variable that is itself an input of the graph is a leaf here.
         leaf = variable.owner is None or variable in self.network
-        source: Any = variable if leaf else variable.owner
-        self.network.add_edge(source, reader, key=port, variable=variable)
+        return variable if leaf else variable.owner
 
     def _edge_into(self, reader: Apply | Sink, port: int) -> tuple[Any, Variable]:
         edges: Any = self.network.in_edges(reader, keys=True, data="variable")
@@ -539,7 +577,10 @@ class Graph:
         return self._edge_into(reader, port)[1]
 
     def _disconnect(self, reader: Apply | Sink, port: int) -> None:
-        source, _ = self._edge_into(reader, port)
+        if isinstance(reader, Apply):
+            source = self._source(reader.inputs[port])
+        else:
+            source, _ = self._edge_into(reader, port)
         self.network.remove_edge(source, reader, key=port)
 
     def _prune(self, variable: Variable) -> list[Apply]:
@@ -548,7 +589,8 @@ class Graph:
         given = set(self.inputs)
         while stack:
             node = stack.pop()
-            if node not in self.network or self.network.out_degree(node) or node in given:
+            # Whether there is a reader, not how many: a leaf may have very many.
+            if node not in self.network or len(self.network.adj[node]) or node in given:
                 continue
             if isinstance(node, Apply):
                 removed.append(node)

@@ -1,0 +1,99 @@
+"""Rewriting: named laws improve a graph, and every step is kept on film.
+
+>>> import engine.tensor as T
+>>> from engine.graph import Graph
+>>> from engine.rewrite import optimize
+>>> x = T.dscalar("x")
+>>> print(optimize(Graph([x], [T.log(1 + T.exp(x))]))[0])
+stabilize: log_of_one_plus_exp: log(1 + exp(x))  →  softplus(x)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import engine.rewrite.shapes  # noqa: F401 -- declares its rules
+from engine.errors import ParameterError
+from engine.graph import Graph
+from engine.rewrite.canonicalize import canonicalize
+from engine.rewrite.driver import Driver
+from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep
+from engine.rewrite.merge import merge
+from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
+from engine.rewrite.specialize import specialize
+from engine.rewrite.stabilize import stabilize
+
+__all__ = [
+    "ERASES_NAN",
+    "HIDES_ERROR",
+    "PIPELINE",
+    "RULES",
+    "Film",
+    "Frame",
+    "Frozen",
+    "Phase",
+    "Place",
+    "RewriteStep",
+    "Rule",
+    "optimize",
+]
+
+PIPELINE = [merge, canonicalize, stabilize, specialize]
+"""The phases in order.  The rules of a phase stay in force in those that follow."""
+
+STEPS_PER_NODE = 50
+SECONDS = 20.0
+
+
+def optimize(
+    graph: Graph,
+    *,
+    stop_after: str | None = None,
+    exclude: Iterable[str] = (),
+    include: Iterable[str] = (),
+    strict: bool = False,
+    seconds: float = SECONDS,
+    check: bool = False,
+) -> Film:
+    """Rewrite the graph in place by all phases and return the film of it.
+
+    stop_after: the name of the last phase.
+    exclude: names of rules, tags or phases to leave out; include: those to use all the same.
+    strict: leave out what may hide a NaN, an infinity or a shape error.
+    seconds: the time after which rewriting stops wherever it is; the graph is right then too.
+    check: hold the graph against the falling measure after every step, for tests.
+
+    Raises ParameterError for a name that is none.
+    """
+    _known({stop_after} if stop_after else (), [phase.name for phase in PIPELINE])
+    out, back = set(exclude), set(include)
+    _known(out | back, _names())
+    if strict:
+        out |= {ERASES_NAN, HIDES_ERROR}
+    driver = Driver(graph, steps=1000 + STEPS_PER_NODE * len(graph), seconds=seconds, check=check)
+    rules: list[Rule] = []
+    for phase in PIPELINE:
+        rules += [r for r in phase.rules if not _labels(r) & out or _labels(r) & back]
+        driver.run(phase.name, rules)
+        if phase.name == stop_after:
+            break
+    return driver.film
+
+
+def _labels(rule: Rule) -> set[str]:
+    return {rule.name, rule.phase, *rule.tags}
+
+
+def _names() -> set[str]:
+    return set[str]().union(*map(_labels, RULES.values()))
+
+
+def _known(names: Iterable[str], among: Iterable[str]) -> None:
+    choices = sorted(among)
+    for name in names:
+        if name not in choices:
+            raise ParameterError(
+                f"There is no rule, tag or phase {name!r}.",
+                expected=", ".join(choices),
+                got=name,
+            )

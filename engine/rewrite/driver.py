@@ -1,0 +1,193 @@
+"""The driver: applies rules until none applies, and films every step.
+
+Applies wait in a queue to be looked at; a change puts back what it may concern.  A proposal is
+taken only if it keeps the type and lowers the measure, so rewriting comes to an end; what a rule
+proposes is built outside the graph, so a rule that fails leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+from time import perf_counter
+
+from engine.errors import RewriteError
+from engine.graph import OPS, Apply, Graph, Variable, walk
+from engine.rewrite.equals import Equals
+from engine.rewrite.film import Film, RewriteStep, freeze, place, wires
+from engine.rewrite.measure import measure
+from engine.rewrite.rule import Rule
+from engine.rewrite.view import View
+from engine.types import COMPLEX
+
+REACH = 3
+"""How many readers up from a change a left side may have its root."""
+
+WIDTH = 64
+"""How many of the readers around a change are looked at at once; a sweep finds the others."""
+
+
+class Driver:
+    """Rewrites one graph.
+
+    steps, seconds: the most that may be spent; what is left undone then is said on the film.
+    check: hold the whole graph against the measure after every step.
+    """
+
+    def __init__(self, graph: Graph, *, steps: int, seconds: float, check: bool = False) -> None:
+        self.graph = graph
+        self.film = Film(graph)
+        self.check = check
+        self._equals = Equals(graph.toposort())
+        self._view = View(graph, self._equals)
+        self._failed: set[str] = set()
+        self._steps = steps
+        self._deadline = perf_counter() + seconds
+
+    def run(self, name: str, rules: Sequence[Rule]) -> None:
+        """Apply the rules until none of them applies anywhere."""
+        index = _by_op(rules)
+        while self._sweep(name, index):
+            pass
+
+    def _sweep(self, name: str, index: dict[str, list[Rule]]) -> bool:
+        """Look at every apply and at all that changes; tell whether anything changed."""
+        steps = len(self.film)
+        queue = deque(self.graph.toposort())
+        waiting = set(queue)
+        while queue:
+            node = queue.popleft()
+            waiting.discard(node)
+            while node in self._equals and (near := self._visit(node, index)) is not None:
+                if len(self.film) >= self._steps or perf_counter() > self._deadline:
+                    self._give_up(name)
+                    return False
+                for other in near:
+                    if other not in waiting and other is not node:
+                        waiting.add(other)
+                        queue.append(other)
+        return len(self.film) > steps
+
+    def _visit(self, node: Apply, index: dict[str, list[Rule]]) -> list[Apply] | None:
+        """Apply the first rule that applies; give what lies near the change."""
+        for rule in index.get(node.op.name, ()):
+            if rule.name in self._failed:
+                continue
+            started = perf_counter()
+            try:
+                proposed = rule.rewrite(node, self._view)
+                if proposed is None:
+                    continue
+                near = self._take(rule, node, proposed, started)
+            except Exception as error:
+                self._failed.add(rule.name)
+                self.film.warnings.append(
+                    f"The rule {rule.name} failed and was left out: {type(error).__name__}: {error}"
+                )
+                continue
+            if near:
+                return near
+        return None
+
+    def _take(
+        self, rule: Rule, node: Apply, proposed: Variable | Sequence[Variable], started: float
+    ) -> list[Apply]:
+        """Replace the results of an apply by what is proposed, if that fits and is better."""
+        if isinstance(proposed, Variable):
+            fitting = self._fitted(node.out, proposed)
+            if fitting is None or not self._lowers(node.out, fitting):
+                return []
+            return self._replace(rule, node.out, fitting, started)
+        near: list[Apply] = []
+        for old, new in zip(node.outputs, proposed, strict=True):
+            fitting = self._fitted(old, new)
+            if fitting is not None and self.graph.clients(old):
+                near += self._replace(rule, old, fitting, started)
+        return near
+
+    def _fitted(self, old: Variable, new: Variable) -> Variable | None:
+        """The proposal with the dtype, rank and pattern of what it replaces, if that can be."""
+        if new.dtype != old.dtype:
+            if new.dtype in COMPLEX and old.dtype not in COMPLEX:
+                return None
+            new = OPS["cast"](new, old.dtype)
+        new = self._equals.shared(new)
+        if new is old:
+            return None
+        if new.broadcastable == old.broadcastable:
+            return new
+        for model in old.owner.inputs if old.owner is not None else ():
+            if model.ndim > old.ndim:
+                continue
+            filled = OPS["fill"](model, new)
+            if filled.broadcastable == old.broadcastable:
+                return self._equals.shared(filled)
+        return None
+
+    def _lowers(self, old: Variable, new: Variable) -> bool:
+        removed = self.graph.left_unread(old, new)
+        added = walk([new], stop=lambda v: v.owner in self._equals)
+        return measure(removed) > measure(added)
+
+    def _replace(self, rule: Rule, old: Variable, new: Variable, started: float) -> list[Apply]:
+        before = measure(self.graph.applies) if self.check else 0
+        count = len(self._equals)
+        was, readers = place(old), self.graph.clients(old)
+        removed, added = self.graph.replace(old, new)
+        self._view.changed()
+        for node in removed:
+            self._equals.forget(node)
+        for node in added:
+            self._equals.enter(node)
+        near = [r for r, _ in readers if isinstance(r, Apply)]
+        for node in near:
+            self._equals.enter(node)
+        if old.owner is not None and new.owner is not None and old.owner.op is new.owner.op:
+            new.owner.origins |= old.owner.origins
+        self.film.add(
+            RewriteStep(
+                phase=rule.phase,
+                rule=rule.name,
+                why=rule.why,
+                removed=tuple(n.id for n in removed),
+                added=tuple(n.id for n in added),
+                nodes_before=count,
+                nodes_after=len(self._equals),
+                seconds=perf_counter() - started,
+                old=was,
+                new=place(new),
+                nodes=tuple(map(freeze, added)),
+                wires=wires(readers, place(new)),
+                film=self.film,
+                position=len(self.film),
+            )
+        )
+        if self.check and removed and measure(self.graph.applies) >= before:
+            raise RewriteError(
+                f"The rule {rule.name} did not lower the measure: "
+                f"{self.film[-1].before} became {self.film[-1].after}.",
+                node=rule.name,
+            )
+        return [*added, *self._around(near)]
+
+    def _around(self, nodes: list[Apply]) -> list[Apply]:
+        """The applies from which a left side may reach down to one of these."""
+        found = dict.fromkeys(nodes[:WIDTH])
+        level = list(found)
+        for _ in range(REACH - 1):
+            above = (r for node in level for v in node.outputs for r in self.graph.readers(v))
+            level = [r for r in islice(above, WIDTH) if r not in found]
+            found.update(dict.fromkeys(level))
+        return list(found)
+
+    def _give_up(self, name: str) -> None:
+        names = ", ".join(dict.fromkeys(step.rule for step in self.film[-8:]))
+        self.film.warnings.append(
+            f"{name} was cut short after {len(self.film)} steps; the last rules were {names}."
+        )
+
+
+def _by_op(rules: Sequence[Rule]) -> dict[str, list[Rule]]:
+    """The rules that may apply to an op, by its name, in order."""
+    return {name: [rule for rule in rules if rule.ops is None or name in rule.ops] for name in OPS}

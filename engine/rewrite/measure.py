@@ -1,0 +1,102 @@
+"""What every rule lowers: the work that a graph does, and the ways in which it can go wrong.
+
+The measure of a graph is the sum of the weights of its applies, a natural number.  Each step of
+the driver lowers it, which is why rewriting comes to an end whatever rules there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from engine.graph import Apply, Variable
+from engine.op import Op
+from engine.rewrite.numbers import number_of
+
+HAZARD = 10_000
+"""One way to overflow or lose all digits weighs more than any work saved."""
+
+HAZARDS = {"log": 3, "pow": 3, "exp": 2, "log1p": 2, "expm1": 1, "true_div": 1, "inv": 1}
+"""Where finite numbers become infinite, NaN or 0, and how much further that carries."""
+
+
+def measure(applies: Iterable[Apply]) -> int:
+    """The weight of all the applies together."""
+    return sum(map(weight, applies))
+
+
+def weight(node: Apply) -> int:
+    """The work of one apply on each element, times its extent, and its hazards.
+
+    The extent is one more than the number of axes that are walked along, a stand-in for sizes
+    that are not known yet.  Each variable that is read adds 1, so that s + s weighs more than 2s,
+    and so does a minus, so that -a - b weighs more than -(a + b).
+    """
+    read = sum(number_of(v) is None for v in node.inputs) + (node.op.name == "sub")
+    return work(node.op) * _extent(node) + read + HAZARD * hazard(node)
+
+
+@cache
+def work(op: Op) -> int:
+    """The work on one element, counted in the text of the op's kernel."""
+    if op.scalar is not None:
+        text = op.scalar
+        calls, powers = text.count("math."), text.count("**")
+        return 1 + len(op.ports) + 8 * calls + 20 * powers + 4 * text.count("/")
+    if op.view is not None or op.from_shape:
+        return 1
+    return 4 if op.fold is not None else 20
+
+
+def _extent(node: Apply) -> int:
+    if node.op.view is not None or node.op.from_shape:
+        return 1
+    axes = 0
+    for v in (*node.inputs, *node.outputs):
+        axes = max(axes, v.ndim - sum(v.broadcastable))
+    return 1 + axes
+
+
+def hazard(node: Apply) -> int:
+    """How many hazards there are in an apply, seen together with its inputs."""
+    name = node.op.name
+    own = HAZARDS.get(name, 0)
+    match name:
+        case "exp":
+            return 0 if is_never_positive(node.inputs[0]) else own
+        case "log":
+            return own + _is_sum_of_exponentials(node.inputs[0])
+        case "add" | "sub":
+            # A number and something computed may cancel: exp(x) - 1, 1 - sigmoid(x).
+            return int(any(v.owner for v in node.inputs) and any(map(_is_number, node.inputs)))
+        case "mul":
+            # exp(x) times something small may be infinity times 0.
+            exponential = any(v.owner and v.owner.op.name == "exp" for v in node.inputs)
+            return int(exponential and not any(map(_is_number, node.inputs)))
+        case _:
+            return own
+
+
+def _is_number(v: Variable) -> bool:
+    return number_of(v) is not None
+
+
+def is_never_positive(v: Variable) -> bool:
+    """Whether the expression is known to be at most 0: x - max(x), or minus a square."""
+    node = v.owner
+    if node is None:
+        return False
+    if node.op.name == "sub":
+        x, y = node.inputs
+        return y.owner is not None and y.owner.op.name == "max" and y.owner.inputs[0] is x
+    if node.op.name == "neg":
+        inner = node.inputs[0].owner
+        return inner is not None and inner.op.name in {"abs", "sqr", "exp", "softplus", "sigmoid"}
+    return False
+
+
+def _is_sum_of_exponentials(v: Variable) -> bool:
+    if v.owner is None or v.owner.op.name != "sum":
+        return False
+    inner = v.owner.inputs[0].owner
+    return inner is not None and inner.op.name == "exp" and not is_never_positive(inner.inputs[0])

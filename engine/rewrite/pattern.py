@@ -1,0 +1,214 @@
+"""Laws as patterns: two ordinary expressions, of which the left one is looked for.
+
+A law is a function whose parameters are pattern variables.  It is called once with stand-ins, to
+see what its left side looks like, and again with what was found, to build its right side; so the
+right side has the dtypes and ranks of the graph that it goes into.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import RewriteError
+from engine.graph import Apply, Constant, Variable, leaves
+from engine.op import Op
+from engine.rewrite.numbers import Number, number_of
+from engine.rewrite.products import FAMILY, Product, product_of
+from engine.rewrite.view import View
+from engine.types import TensorType
+
+Sides = tuple[Variable, Variable]
+Bound = dict[str, Any]
+Accept = Callable[[Bound], bool]
+
+
+@dataclass(frozen=True)
+class Anything:
+    """Matches any variable, the same one wherever its name occurs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """Matches a constant with one element of this value, whatever its dtype and rank."""
+
+    value: Number
+
+
+@dataclass(frozen=True)
+class Call:
+    """Matches the result of an op; `fixed` are parameters it must have, `free` those it binds."""
+
+    op: Op
+    fixed: Mapping[str, Any]
+    free: tuple[str, ...]
+    inputs: tuple[Pattern, ...]
+
+
+Pattern = Anything | Exactly | Call
+
+
+def drawn_variables(function: Callable[..., Any], rank: int, dtype: str) -> list[Variable]:
+    """A variable of the given type for each positional parameter of a function."""
+    kind = TensorType(dtype, (None,) * rank)
+    return [
+        Variable(kind, name=p.name)
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is not p.KEYWORD_ONLY
+    ]
+
+
+def compile_pattern(v: Variable, free: frozenset[str]) -> Pattern:
+    """The pattern that an expression of stand-ins stands for."""
+    if v.owner is None:
+        if not isinstance(v, Constant):
+            return Anything(v.name or "")
+        value = number_of(v)
+        if value is None:
+            raise RewriteError("A constant in a law must be one finite number.", got=repr(v))
+        return Exactly(value)
+    node = v.owner
+    return Call(
+        node.op,
+        {name: value for name, value in node.params.items() if name not in free},
+        tuple(name for name in node.params if name in free),
+        tuple(compile_pattern(x, free) for x in node.inputs),
+    )
+
+
+def match(todo: list[tuple[Pattern, Variable]], bound: Bound, accept: Accept) -> bool:
+    """Match all pairs and have the result accepted; tries both orders of commutative ops."""
+    todo = todo.copy()
+    while todo:
+        pattern, v = todo.pop()
+        if isinstance(pattern, Anything):
+            known = bound.setdefault(pattern.name, v)
+            if known is not v and not _same_constant(known, v):
+                return False
+        elif isinstance(pattern, Exactly):
+            if number_of(v) != pattern.value:
+                return False
+        else:
+            node = v.owner
+            if node is None or node.op is not pattern.op or not _bind(pattern, node, bound):
+                return False
+            if len(node.inputs) != len(pattern.inputs):
+                return False
+            if pattern.op.commutative:
+                x, y = node.inputs
+                p, q = pattern.inputs
+                if x is not y and match([*todo, (p, y), (q, x)], bound.copy(), accept):
+                    return True
+            todo.extend(zip(pattern.inputs, node.inputs, strict=True))
+    return accept(bound)
+
+
+def _bind(pattern: Call, node: Apply, bound: Bound) -> bool:
+    params = node.params
+    for name, value in pattern.fixed.items():
+        if params[name] != value:
+            return False
+    return all(bound.setdefault(name, params[name]) == params[name] for name in pattern.free)
+
+
+def _same_constant(x: Variable, y: Variable) -> bool:
+    return isinstance(x, Constant) and isinstance(y, Constant) and x.identity == y.identity
+
+
+class Law:
+    """A pattern law, ready to be applied to an apply."""
+
+    def __init__(
+        self,
+        function: Callable[..., Sides],
+        *,
+        when: Callable[..., bool] | None,
+        in_product: bool,
+        rank: int,
+        dtype: str,
+    ) -> None:
+        self.function = function
+        parameters = inspect.signature(function).parameters.values()
+        self.variables = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.params = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.when = when
+        self.wanted = frozenset(inspect.signature(when).parameters) if when else frozenset()
+        stand_ins = drawn_variables(function, rank, dtype)
+        self.left, self.right = function(*stand_ins)
+        unbound = set(stand_ins) - set(leaves([self.left]))
+        if unbound or self.left.owner is None:
+            raise RewriteError(
+                f"The left side of {function.__name__!r} does not contain "
+                f"{', '.join(map(repr, unbound)) or 'an op'}.",
+                node=function.__name__,
+            )
+        free = frozenset(self.params)
+        self.pattern = compile_pattern(self.left, free)
+        self.product = product_of(self.left, lambda v: False) if in_product else None
+        self.factors: list[tuple[Pattern, int]] = []
+        self.ops = frozenset({self.left.owner.op.name})
+        if self.product is not None:
+            self.ops = FAMILY
+            found = ((compile_pattern(v, free), e) for v, e in self.product.factors.items())
+            self.factors = sorted(found, key=lambda factor: isinstance(factor[0], Anything))
+
+    def __call__(self, node: Apply, view: View) -> Variable | None:
+        if self.product is not None:
+            return self._in_product(node, view)
+        found: list[Variable] = []
+        match([(self.pattern, node.out)], {}, lambda bound: self._accept(bound, view, found))
+        return found[0] if found else None
+
+    def _accept(self, bound: Bound, view: View, found: list[Variable]) -> bool:
+        """Build the right side, if the law's condition holds."""
+        if self.when is not None:
+            known = {**bound, "view": view}
+            if not self.when(**{name: known[name] for name in self.wanted}):
+                return False
+        variables = [bound[name] for name in self.variables]
+        params = {name: bound[name] for name in self.params if name in bound}
+        found.append(self.function(*variables, **params)[1])
+        return True
+
+    def _in_product(self, node: Apply, view: View) -> Variable | None:
+        """Look for the left side among the factors of a product, as often as it is in there."""
+        assert self.product is not None
+        if view.is_part_of(node.out, FAMILY):
+            return None
+        whole = view.product(node.out)
+        if whole.cancelled or not whole.is_sound() or not self._may_occur(whole):
+            return None
+        found: list[Variable] = []
+        used: dict[Variable, int] = {}
+
+        def choose(rest: list[tuple[Pattern, int]], bound: Bound) -> bool:
+            if not rest:
+                return self._accept(bound, view, found)
+            (pattern, exponent), *others = rest
+            for v, e in whole.factors.items():
+                if v in used or e * exponent <= 0 or abs(e) < abs(exponent):
+                    continue
+                used[v] = exponent
+                if match([(pattern, v)], bound.copy(), lambda b: choose(others, b)):
+                    return True
+                del used[v]
+            return False
+
+        if not choose(self.factors, {}):
+            return None
+        times = min(whole.factors[v] // e for v, e in used.items())
+        whole = whole.copy()
+        for v, e in used.items():
+            whole.multiply(v, -e * times)
+        whole.multiply(found[0], times)
+        whole.scale(self.product.coefficient, -times)
+        whole.scale(self.product.divisor, times)
+        return whole.build()
+
+    def _may_occur(self, whole: Product) -> bool:
+        present = {v.owner.op for v in whole.factors if v.owner is not None}
+        return all(p.op in present for p, _ in self.factors if isinstance(p, Call))

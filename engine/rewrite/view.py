@@ -1,0 +1,64 @@
+"""What a rule may ask about the graph that it is applied to."""
+
+from __future__ import annotations
+
+from engine.graph import OPS, Apply, Graph, Variable
+from engine.rewrite.equals import Equals
+from engine.rewrite.lengths import Lengths
+from engine.rewrite.products import Product, product_of
+from engine.rewrite.sums import Sum, sum_of
+
+
+class View:
+    """A graph as rules see it: they read it, only the driver changes it."""
+
+    def __init__(self, graph: Graph, equals: Equals) -> None:
+        self._graph = graph
+        self._equals = equals
+        self._products: dict[Variable, Product] = {}
+        self._sums: dict[Variable, Sum] = {}
+        self.lengths = Lengths()
+
+    def twin(self, node: Apply) -> Apply | None:
+        """Another apply of the graph that computes the same."""
+        return self._equals.twin(node)
+
+    def is_shared(self, v: Variable) -> bool:
+        """Whether the variable is read in more than one place."""
+        return self._graph.is_shared(v)
+
+    def is_part_of(self, v: Variable, family: frozenset[str]) -> bool:
+        """Whether the only reader of v is an op of the family with v's dtype.
+
+        Normal forms are taken at the top of such a chain, where all of it is seen at once.
+        """
+        if self.is_shared(v):
+            return False
+        return any(
+            reader.op.name in family and reader.out.dtype == v.dtype
+            for reader in self._graph.readers(v)
+        )
+
+    def product(self, v: Variable) -> Product:
+        """The normal form of v as a product; to change it, change a copy."""
+        form = self._products.get(v)
+        if form is None:
+            form = self._products[v] = product_of(v, self.is_shared)
+        return form
+
+    def sum(self, v: Variable) -> Sum:
+        """The normal form of v as a sum; to change it, change a copy."""
+        form = self._sums.get(v)
+        if form is None:
+            form = self._sums[v] = sum_of(v, self.is_shared)
+        return form
+
+    def changed(self) -> None:
+        """Forget what was derived from the graph as it was."""
+        self._products.clear()
+        self._sums.clear()
+
+    def are_opposite(self, x: Variable, y: Variable) -> bool:
+        """Whether y is -x, as far as sums tell."""
+        total = sum_of(OPS["add"](x, y), lambda v: False)
+        return not total.number and not any(t.coefficient for t in total.terms.values())
