@@ -83,7 +83,7 @@ def train(content: Document, options: Options, report: Report) -> None:
         device=options.device,
         overrides=options.overrides,
     )
-    ring = Ring(memoryview(bytearray(Ring.bytes_needed(RING_CAPACITY))), RING_CAPACITY)
+    ring = Ring.of(RING_CAPACITY)
     trainer.attach(np.zeros(1, np.int64), ring)
     trainer.compile()
     began = time.monotonic()

@@ -71,7 +71,7 @@ class Tab:
         self.notices: list[dict[str, Any]] = []
         self.news = threading.Condition()
         self.socket.on("run_frame", self.on_frame)
-        self.socket.on("server_notice", self.notices.append)
+        self.socket.on("server_notice", self.on_notice)
         self.socket.connect(
             f"http://127.0.0.1:{port}", auth={"token": TOKEN}, transports=["websocket"]
         )
@@ -81,15 +81,20 @@ class Tab:
             self.frames.append(frame)
             self.news.notify_all()
 
-    def ask(self, name: str, **fields: Any) -> dict[str, Any]:
+    def on_notice(self, notice: dict[str, Any]) -> None:
+        with self.news:
+            self.notices.append(notice)
+            self.news.notify_all()
+
+    def ask(self, request: str, /, **fields: Any) -> dict[str, Any]:
         """The reply to a request that must be granted."""
-        reply = self.socket.call(name, fields, timeout=PATIENCE)
+        reply = self.socket.call(request, fields, timeout=PATIENCE)
         assert reply.pop("ok"), reply
         return reply
 
-    def refused(self, name: str, **fields: Any) -> dict[str, Any]:
+    def refused(self, request: str, /, **fields: Any) -> dict[str, Any]:
         """The error of a request that must be refused."""
-        reply = self.socket.call(name, fields, timeout=PATIENCE)
+        reply = self.socket.call(request, fields, timeout=PATIENCE)
         assert reply["ok"] is False, reply
         return reply["error"]
 
@@ -120,8 +125,16 @@ class Tab:
     def wait(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first frame, of those that came already too, that is wanted."""
         with self.news:
-            assert self.news.wait_for(lambda: any(map(wanted, self.frames)), PATIENCE), self.frames
+            came = self.news.wait_for(lambda: any(map(wanted, self.frames)), PATIENCE)
+            seen = [(f["run_id"], f["state"], f["step"], f["reason"]) for f in self.frames[-3:]]
+            assert came, f"no such frame among {len(self.frames)}, of which the last are {seen}"
             return next(frame for frame in self.frames if wanted(frame))
+
+    def wait_notice(self) -> dict[str, Any]:
+        """The first notice."""
+        with self.news:
+            assert self.news.wait_for(lambda: bool(self.notices), PATIENCE)
+            return self.notices[0]
 
     def wait_state(self, run_id: str, *states: str) -> dict[str, Any]:
         """The first frame of a run in one of some states."""
