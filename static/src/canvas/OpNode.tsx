@@ -4,6 +4,7 @@ import { Icon } from "../controls/Icon";
 import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
 import type { WireError } from "../protocol";
+import { isBygone } from "../store/app";
 import type { GraphNode } from "../store/document";
 import type { Facts } from "../store/facts";
 import { type Card, cardOf, inPorts, outPorts, type Port } from "../store/palette";
@@ -31,6 +32,7 @@ export const OpNode = memo(function OpNode({ id }: { id: string }) {
   const facts = useFacts(id);
   const { ins, outs } = usePorts(id, card);
   const box = useRef<HTMLDivElement>(null);
+  const bygone = useApp((state) => isBygone(state, id)) && node?.kind !== "input";
   const pointed = useApp((state) => state.pointed === id);
   if (!node) return null;
 
@@ -43,7 +45,7 @@ export const OpNode = memo(function OpNode({ id }: { id: string }) {
   const trouble = facts.error && (facts.error.kind === UNFINISHED ? "unfinished" : "in-error");
   return (
     <div
-      className={`card kind-${node.kind} ${trouble ?? ""} ${card ? "" : "missing"}`}
+      className={`card kind-${node.kind} ${trouble ?? ""} ${card ? "" : "missing"} ${bygone ? "bygone" : ""}`}
       style={{ "--hue": hue } as CSSProperties}
       data-testid={`node-${id}`}
       ref={box}

@@ -4,7 +4,19 @@ import type { Point } from "../store/document";
 import { setViewport } from "../store/viewport";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
-const READABLE_ZOOM = 0.45;
+/** Below these, the labels of wires and then the contents of cards give way. */
+const LABEL_ZOOM = 0.6;
+const CONTENT_ZOOM = 0.4;
+
+/** Whether all of the graph is in view: then a map of it would only be in the way. */
+function isWhole(flow: ReactFlowInstance | null, element: HTMLElement): boolean {
+  if (!flow) return true;
+  const { x, y, width, height } = flow.getNodesBounds(flow.getNodes());
+  const box = element.getBoundingClientRect();
+  const from = flow.flowToScreenPosition({ x, y });
+  const to = flow.flowToScreenPosition({ x: x + width, y: y + height });
+  return from.x >= box.left && from.y >= box.top && to.x <= box.right && to.y <= box.bottom;
+}
 
 /** Gives the verbs their hold on React Flow's camera. */
 export function useViewport(surface: RefObject<HTMLDivElement | null>) {
@@ -62,7 +74,10 @@ export function useViewport(surface: RefObject<HTMLDivElement | null>) {
   const onMove = useCallback(
     (_: unknown, view: Viewport) => {
       // Straight onto the element: the zoom changes many times a second and no component needs it.
-      surface.current?.classList.toggle("far", view.zoom < READABLE_ZOOM);
+      const element = surface.current;
+      element?.classList.toggle("small", view.zoom < LABEL_ZOOM);
+      element?.classList.toggle("far", view.zoom < CONTENT_ZOOM);
+      element?.classList.toggle("whole", isWhole(flow.current, element));
     },
     [surface],
   );

@@ -74,7 +74,7 @@ function drawEvents(plot: uPlot, events: RunEvent[]): void {
     if (x < free) continue;
     const left = x + 4 * ratio + width > bbox.left + bbox.width;
     ctx.textAlign = left ? "right" : "left";
-    ctx.fillText(words, x + (left ? -4 : 4) * ratio, bbox.top + 10 * ratio);
+    ctx.fillText(words, x + (left ? -4 : 4) * ratio, bbox.top + bbox.height - 6 * ratio);
     free = x + width + 12 * ratio;
   }
   ctx.restore();
@@ -123,6 +123,7 @@ function makePlot(host: HTMLElement, log: boolean, readout: HTMLElement): uPlot 
         stroke: () => colour("--accent"),
         fill: () => (log ? "transparent" : colour("--accent-wash")),
         width: 1.6,
+        pxAlign: 0,
         points: { show: false },
       },
     ],

@@ -97,16 +97,16 @@ function RunNumbers() {
       <span className={`state state-${run.state}`} data-testid="run-state">
         {STATES[run.state] ?? run.state}
       </span>
-      <Figure label="step" testId="run-step" of={`/ ${showCount(run.steps)}`}>
+      <Figure label="step" testId="run-step" value={run.step} of={`/ ${showCount(run.steps)}`}>
         {showCount(run.step)}
       </Figure>
-      <Figure label="cost" testId="run-cost">
+      <Figure label="cost" testId="run-cost" value={run.cost}>
         {run.cost === null ? "–" : showNumber(run.cost)}
       </Figure>
-      <Figure label="steps/s" testId="run-pace">
+      <Figure label="steps/s" testId="run-pace" value={pace}>
         {paceText(run, pace)}
       </Figure>
-      <Figure label="time" testId="run-time">
+      <Figure label="time" testId="run-time" value={run.seconds}>
         {showDuration(run.seconds)}
       </Figure>
       {run.reason && <span className="run-reason">{run.reason}</span>}
@@ -125,15 +125,17 @@ const paceText = (run: RunInfo, pace: number) =>
 interface FigureProps {
   label: string;
   testId: string;
+  /** The number itself, for programs that read the page. */
+  value: unknown;
   of?: string;
   children: string;
 }
 
-function Figure({ label, testId, of, children }: FigureProps) {
+function Figure({ label, testId, value, of, children }: FigureProps) {
   return (
     <span className="number">
       <span className="number-label">{label}</span>
-      <span className="mono" data-testid={testId}>
+      <span className="mono" data-testid={testId} data-value={String(value)}>
         {children}
       </span>
       {of && <span className="mono faint">{of}</span>}

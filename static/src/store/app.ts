@@ -108,6 +108,8 @@ export interface AppState {
   stepsPerSecond: number;
   /** The speed asked for; null runs as fast as the machine can. */
   speed: number | null;
+  /** The nodes whose values the run sends. */
+  streamed: ReadonlySet<string>;
   /** The graph was changed after the run began. */
   runStale: boolean;
 }
@@ -152,6 +154,7 @@ export const app = createStore<AppState>(() => ({
   run: null,
   stepsPerSecond: 0,
   speed: null,
+  streamed: new Set(),
   runStale: false,
 }));
 
@@ -285,6 +288,10 @@ export function notify(level: Notice["level"], message: string, hint: string | n
 export function dismiss(id: number): void {
   app.setState({ notices: app.getState().notices.filter((notice) => notice.id !== id) });
 }
+
+/** Whether a node still shows what it was before the run that goes on now. */
+export const isBygone = ({ run, graphId, streamed }: AppState, id: string): boolean =>
+  isLive(run) && run?.graph_id === graphId && run.step > 0 && !streamed.has(id);
 
 export const isLive = (run: RunInfo | null): boolean =>
   run !== null && ["starting", "compiling", "running", "paused"].includes(run.state);

@@ -1,4 +1,5 @@
 import type { NodeReport, Report, Value } from "../protocol";
+import type { End } from "./document";
 
 /** What the server last said of one node. */
 export type Facts = NodeReport;
@@ -45,8 +46,13 @@ export class NodeFacts {
     for (const [id, value] of Object.entries(values)) {
       const old = this.get(id);
       const port = Object.keys(old.values)[0] ?? Object.keys(old.types)[0] ?? "value";
-      this.put(id, { ...old, values: { ...old.values, [port]: value } });
+      this.value([id, port], value);
     }
+  }
+
+  value([id, port]: End, value: Value): void {
+    const old = this.get(id);
+    this.put(id, { ...old, values: { ...old.values, [port]: value } });
   }
 
   private put(id: string, facts: Facts): void {

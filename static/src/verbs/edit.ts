@@ -13,12 +13,16 @@ import {
 } from "../store/edits";
 import { type Card, cardOf, inPorts, outPorts } from "../store/palette";
 import { Edit } from "../store/patch";
+import { cardSize } from "../store/size";
 import { viewport } from "../store/viewport";
 
 const BESIDE = 64;
 const USUAL_SIZE = { width: 168, height: 96 };
 
-const sizeOf = (id: string) => viewport()?.sizeOf(id) ?? USUAL_SIZE;
+function sizeOf(id: string): { width: number; height: number } {
+  const { doc } = app.getState();
+  return viewport()?.sizeOf(id) ?? (doc ? cardSize(cardOfNode(id), doc, id) : USUAL_SIZE);
+}
 
 /** The graph on the screen, for a verb that changes it. */
 function withDoc<T>(verb: (doc: GraphDocument) => T): T | undefined {

@@ -1,12 +1,13 @@
 import type { Patch, RunFramePush, RunInfo } from "../protocol";
 import { app, facts, isLive, notify, series, takeReport } from "../store/app";
-import { liveInputs } from "../store/document";
+import { edgeInto, liveInputs } from "../store/document";
 import { pairsOf } from "../store/series";
 import { Refusal, request } from "../transport/socket";
 import { attempt } from "./failure";
 import { settled } from "./sync";
 
 const EVERYTHING = -1;
+const RESULTS = new Set(["output", "probe"]);
 
 /** How finely a curve is asked for: as many points as a wide chart has pixels. */
 const chartWidth = () => Math.round(Math.max(600, window.innerWidth * devicePixelRatio * 0.6));
@@ -45,7 +46,7 @@ async function follow(run: RunInfo): Promise<void> {
 
 export async function leaveRun(): Promise<void> {
   const { run } = app.getState();
-  app.setState({ run: null, stepsPerSecond: 0, runStale: false });
+  app.setState({ run: null, stepsPerSecond: 0, runStale: false, streamed: new Set() });
   series.clear(0);
   if (run) await request("run_unsubscribe", { run_id: run.run_id }).catch(() => undefined);
 }
@@ -150,8 +151,22 @@ export function takeFrame(frame: RunFramePush): void {
     run: { ...run, epoch, state, step, steps, seconds, reason, cost },
     stepsPerSecond: frame.steps_per_second,
   });
-  if (run.graph_id === graphId) facts.values(frame.values);
+  if (run.graph_id === graphId) takeValues(frame.values);
   if (isLive(run) && !isLive(app.getState().run)) void ended(run.graph_id, state, reason);
+}
+
+/** Values of results are also those of the ports that they are wired to. */
+function takeValues(values: RunFramePush["values"]): void {
+  const { doc, streamed } = app.getState();
+  facts.values(values);
+  const reached = new Set([...streamed, ...Object.keys(values)]);
+  for (const [id, value] of Object.entries(values)) {
+    const source = doc && RESULTS.has(doc.nodes[id]?.kind ?? "") && edgeInto(doc, [id, "value"]);
+    if (!source) continue;
+    facts.value(source.from, value);
+    reached.add(source.from[0]);
+  }
+  if (reached.size !== streamed.size) app.setState({ streamed: reached });
 }
 
 async function ended(graphId: string, state: string, reason: string | null): Promise<void> {
