@@ -100,7 +100,9 @@ def test_no_machine_path_in_the_history(root: Path) -> None:
 
 
 def test_browser_names_no_op(root: Path) -> None:
-    ops = {card["op"] for card in palette()["cards"] if card["op"]}
+    # Words that the browser uses in a sense of its own: a verb, a scale, a type, an ARIA role.
+    words = {"add", "log", "shape", "switch"}
+    ops = {card["op"] for card in palette()["cards"] if card["op"]} - words
     quoted = re.compile(r"""(["'`])(\w+)\1""")
     named = {
         f"{path.relative_to(root)}: {word}"

@@ -18,7 +18,10 @@ def train(editor: EditorPage, *, state: str) -> None:
     """Press Train and wait for a state."""
     editor.wait_until_stored()
     editor.do("train")
-    expect(editor.at("run-state")).to_have_text(state)
+    expect(editor.at("run-state")).to_have_text(re.compile(f"^({state}|Failed|Lost)$"))
+    assert editor.at("run-state").inner_text() == state, editor.page.locator(
+        ".run-reason"
+    ).all_inner_texts()
 
 
 def step(editor: EditorPage) -> int:
