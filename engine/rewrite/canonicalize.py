@@ -15,19 +15,18 @@ from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, Phase
 from engine.rewrite.sums import FAMILY as SUMS
 from engine.rewrite.sums import Sum
 from engine.rewrite.view import View
-from engine.types import DISCRETE, FLOATS
+from engine.types import COMPLEX, DISCRETE, FLOATS, INTEGERS
 
 canonicalize = Phase("canonicalize", "One spelling for everything that means the same.")
+
+NUMBERS = INTEGERS | FLOATS | COMPLEX
+INEXACT = FLOATS | COMPLEX
+SIGNED = frozenset(d for d in NUMBERS if not d.startswith("uint"))
 
 
 def like(x: Variable, value: int) -> Variable:
     """The number in the shape and dtype of x."""
     return fill(x, constant(value, x.dtype))
-
-
-def is_number(x: Variable) -> bool:
-    """Whether x has arithmetic: it is not bool."""
-    return x.dtype != "bool"
 
 
 # Neutral elements
@@ -78,7 +77,7 @@ def zero_divided(x: Variable) -> Sides:
 # The same on both sides
 
 
-@canonicalize(tags=[ERASES_NAN], when=is_number)
+@canonicalize(tags=[ERASES_NAN], only=NUMBERS)
 def subtract_itself(x: Variable) -> Sides:
     """Nothing is left, if x is finite."""
     return x - x, like(x, 0)
@@ -102,7 +101,7 @@ def minimum_of_itself(x: Variable) -> Sides:
     return minimum(x, x), x
 
 
-@canonicalize(when=lambda x: x.dtype in DISCRETE, dtype="int64")
+@canonicalize(only=DISCRETE, dtype="int64")
 def equal_to_itself(x: Variable) -> Sides:
     """Whole numbers equal themselves; NaN, which does not, is not among them."""
     return eq(x, x), fill(x, constant(True, "bool"))
@@ -111,19 +110,19 @@ def equal_to_itself(x: Variable) -> Sides:
 # Twice is nothing
 
 
-@canonicalize(when=is_number)
+@canonicalize(only=NUMBERS)
 def negate_twice(x: Variable) -> Sides:
     """Turned twice, a sign is as before."""
     return neg(neg(x)), x
 
 
-@canonicalize(when=lambda x: x.dtype not in DISCRETE, domain=(0.5, 3.0))
+@canonicalize(only=INEXACT, domain=(0.5, 3.0))
 def invert_twice(x: Variable) -> Sides:
     """One over one over x is x."""
     return inv(inv(x)), x
 
 
-@canonicalize(when=is_number)
+@canonicalize(only=SIGNED)
 def absolute_of_negative(x: Variable) -> Sides:
     """The size of a number does not depend on its sign."""
     return abs(-x), abs(x)
@@ -135,19 +134,19 @@ def absolute_twice(x: Variable) -> Sides:
     return abs(abs(x)), abs(x)
 
 
-@canonicalize(when=is_number)
+@canonicalize(only=NUMBERS)
 def square_of_negative(x: Variable) -> Sides:
     """A square does not depend on the sign."""
     return sqr(-x), sqr(x)
 
 
-@canonicalize(when=lambda x: x.dtype in FLOATS)
+@canonicalize(only=FLOATS)
 def square_of_absolute(x: Variable) -> Sides:
     """A square does not depend on the sign."""
     return sqr(abs(x)), sqr(x)
 
 
-@canonicalize(when=lambda x: x.dtype in FLOATS)
+@canonicalize(only=FLOATS)
 def root_of_square(x: Variable) -> Sides:
     """The root of x² is the size of x, also where x² overflows."""
     return sqrt(sqr(x)), abs(x)
@@ -156,37 +155,37 @@ def root_of_square(x: Variable) -> Sides:
 # Powers
 
 
-@canonicalize(when=is_number)
+@canonicalize(only=NUMBERS)
 def power_zero(x: Variable) -> Sides:
     """Anything to the power of zero is one, also zero and NaN."""
     return x**0, like(x, 1)
 
 
-@canonicalize(when=is_number)
+@canonicalize(only=NUMBERS)
 def power_one(x: Variable) -> Sides:
     """The first power is the thing itself."""
     return x**1, x
 
 
-@canonicalize(when=is_number)
+@canonicalize(only=NUMBERS)
 def power_two(x: Variable) -> Sides:
     """A square needs one multiplication, a power a logarithm and an exponential."""
     return x**2, sqr(x)
 
 
-@canonicalize(when=lambda x: x.dtype in FLOATS, domain=(0.2, 9.0))
+@canonicalize(only=FLOATS, domain=(0.2, 9.0))
 def power_one_half(x: Variable) -> Sides:
     """A root has an instruction of its own."""
     return x**0.5, sqrt(x)
 
 
-@canonicalize(when=lambda x: x.dtype in FLOATS, domain=(0.5, 3.0))
+@canonicalize(only=FLOATS, domain=(0.5, 3.0))
 def power_minus_one(x: Variable) -> Sides:
     """One division is cheaper than a power."""
     return x**-1, inv(x)
 
 
-@canonicalize(when=lambda x: x.dtype in FLOATS, domain=(0.5, 3.0))
+@canonicalize(only=FLOATS, domain=(0.5, 3.0))
 def power_minus_two(x: Variable) -> Sides:
     """One division and one multiplication are cheaper than a power."""
     return x**-2, inv(sqr(x))

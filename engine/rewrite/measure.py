@@ -42,7 +42,10 @@ def work(op: Op) -> int:
     if op.scalar is not None:
         text = op.scalar
         calls, powers = text.count("math."), text.count("**")
-        return 1 + len(op.ports) + 8 * calls + 20 * powers + 4 * text.count("/")
+        read = sum(f"{{{port.name}}}" in text for port in op.ports)
+        return 1 + read + 8 * calls + 20 * powers + 4 * text.count("/")
+    if op.name == "cast":
+        return 2
     if op.view is not None or op.from_shape:
         return 1
     return 4 if op.fold is not None else 20

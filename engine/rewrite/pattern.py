@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import RewriteError
-from engine.graph import Apply, Constant, Variable, leaves
+from engine.graph import OPS, Apply, Constant, Variable, leaves
 from engine.op import Op
 from engine.rewrite.numbers import Number, number_of
 from engine.rewrite.products import FAMILY, Product, product_of
@@ -127,11 +127,13 @@ class Law:
         function: Callable[..., Sides],
         *,
         when: Callable[..., bool] | None,
+        only: frozenset[str] | None,
         in_product: bool,
         rank: int,
         dtype: str,
     ) -> None:
         self.function = function
+        self.only = only
         parameters = inspect.signature(function).parameters.values()
         self.variables = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.params = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -160,18 +162,29 @@ class Law:
         if self.product is not None:
             return self._in_product(node, view)
         found: list[Variable] = []
-        match([(self.pattern, node.out)], {}, lambda bound: self._accept(bound, view, found))
+
+        def accept(bound: Bound) -> bool:
+            return self._accept(bound, node.out.dtype, view, found)
+
+        match([(self.pattern, node.out)], {}, accept)
         return found[0] if found else None
 
-    def _accept(self, bound: Bound, view: View, found: list[Variable]) -> bool:
-        """Build the right side, if the law's condition holds."""
+    def _accept(self, bound: Bound, dtype: str, view: View, found: list[Variable]) -> bool:
+        """Build the right side, if the law's conditions hold."""
+        variables = [bound[name] for name in self.variables]
+        if self.only is not None and not all(v.dtype in self.only for v in variables):
+            return False
         if self.when is not None:
             known = {**bound, "view": view}
             if not self.when(**{name: known[name] for name in self.wanted}):
                 return False
-        variables = [bound[name] for name in self.variables]
         params = {name: bound[name] for name in self.params if name in bound}
-        found.append(self.function(*variables, **params)[1])
+        right = self.function(*variables, **params)[1]
+        if right.dtype != dtype and right not in variables:
+            # A number of another dtype widened the left side: compute the right side as wide.
+            wide = [v if v.dtype in {dtype, "bool"} else OPS["cast"](v, dtype) for v in variables]
+            right = self.function(*wide, **params)[1]
+        found.append(right)
         return True
 
     def _in_product(self, node: Apply, view: View) -> Variable | None:
@@ -187,7 +200,7 @@ class Law:
 
         def choose(rest: list[tuple[Pattern, int]], bound: Bound) -> bool:
             if not rest:
-                return self._accept(bound, view, found)
+                return self._accept(bound, whole.dtype, view, found)
             (pattern, exponent), *others = rest
             for v, e in whole.factors.items():
                 if v in used or e * exponent <= 0 or abs(e) < abs(exponent):

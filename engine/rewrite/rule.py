@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 from engine.errors import RewriteError
 from engine.graph import Apply, Variable
-from engine.rewrite.pattern import Law, Sides, drawn_variables
+from engine.rewrite.pattern import Law, Sides
 from engine.rewrite.view import View
+from engine.types import TensorType
 
 Replacement = Variable | Sequence[Variable] | None
 Rewrite = Callable[[Apply, View], Replacement]
@@ -30,9 +31,8 @@ class Rule:
     by which rules are excluded or included.
     ops: names of the ops of whose applies it may replace the results; None for any op.
     rewrite: from an apply to an expression for each of its results, or None.
-    left, right: both sides as expressions, for people, pictures and tests; right is None where
-    it is computed.
-    domain: where tests draw the variables of the left side.
+    sides: both sides for given variables; the right one is None where it is computed.
+    names, dtype, rank, domain: of the variables with which the law is drawn and tested.
     """
 
     name: str
@@ -41,16 +41,35 @@ class Rule:
     tags: frozenset[str]
     ops: frozenset[str] | None
     rewrite: Rewrite
-    left: Variable
-    right: Variable | None
+    sides: Callable[..., tuple[Variable, Variable | None]]
+    names: tuple[str, ...]
+    dtype: str
+    rank: int
     domain: tuple[float, float]
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
 
+    def drawn(
+        self, dtype: str | None = None, rank: int | None = None
+    ) -> tuple[list[Variable], Variable, Variable | None]:
+        """Variables to draw the law with, its left side, and its right side or None."""
+        kind = TensorType(dtype or self.dtype, (None,) * (self.rank if rank is None else rank))
+        variables = [Variable(kind, name=name) for name in self.names]
+        return variables, *self.sides(*variables)
+
 
 RULES: dict[str, Rule] = {}
 """Every rule by its name."""
+
+
+class Facts(TypedDict, total=False):
+    """What may be said of a rule beside its sides; see Rule."""
+
+    tags: Iterable[str]
+    dtype: str
+    rank: int
+    domain: tuple[float, float]
 
 
 class Phase:
@@ -62,11 +81,13 @@ class Phase:
             return log(1 + exp(x)), softplus(x)
 
     name: shown on the film.  purpose: one sentence for people.
+    only: the dtypes that the variables of its laws may have, unless a law says otherwise.
     """
 
-    def __init__(self, name: str, purpose: str) -> None:
+    def __init__(self, name: str, purpose: str, only: frozenset[str] | None = None) -> None:
         self.name = name
         self.purpose = purpose
+        self.only = only
 
     def __repr__(self) -> str:
         return f"<phase {self.name}>"
@@ -85,11 +106,10 @@ class Phase:
         /,
         *,
         when: Callable[..., bool] | None = None,
+        only: frozenset[str] | None = None,
         in_product: bool = False,
-        tags: Iterable[str] = (),
-        rank: int = 2,
-        dtype: str = "float64",
-        domain: tuple[float, float] = (-3.0, 3.0),
+        example: Callable[..., Sequence[Variable]] | None = None,
+        **facts: Unpack[Facts],
     ) -> Callable[[Callable[..., Sides]], Rule]: ...
     def __call__(
         self,
@@ -97,26 +117,35 @@ class Phase:
         /,
         *,
         when: Callable[..., bool] | None = None,
+        only: frozenset[str] | None = None,
         in_product: bool = False,
-        tags: Iterable[str] = (),
-        rank: int = 2,
-        dtype: str = "float64",
-        domain: tuple[float, float] = (-3.0, 3.0),
+        example: Callable[..., Sequence[Variable]] | None = None,
+        **facts: Unpack[Facts],
     ) -> Rule | Callable[[Callable[..., Sides]], Rule]:
         """Declare a law whose parameters are pattern variables and which returns both sides.
 
         Parameters after `*` stand for the parameters of ops with the same name; their defaults
         are used to draw the law.
         when: a further condition on what was matched, by parameter name, `view` among them.
+        only: the dtypes that its variables may have; None means those of the phase.
         in_product: also where the left side is part of a longer product or quotient.
-        rank, dtype, domain: of the variables with which the law is drawn and tested.
+        example: arguments with which `when` holds, made from the variables that it takes.
         """
 
         def declare(function: Callable[..., Sides]) -> Rule:
-            law = Law(function, when=when, in_product=in_product, rank=rank, dtype=dtype)
-            return self._register(
-                function, law.ops, law, law.left, law.right, frozenset(tags), domain
+            law = Law(
+                function,
+                when=when,
+                only=only or self.only,
+                in_product=in_product,
+                rank=facts.get("rank", RANK),
+                dtype=facts.get("dtype", DTYPE),
             )
+
+            def sides(*variables: Variable) -> Sides:
+                return function(*(variables if example is None else example(*variables)))
+
+            return self._register(function, law.ops, law, sides, example or function, facts)
 
         return declare if function is None else declare(function)
 
@@ -125,10 +154,7 @@ class Phase:
         ops: Iterable[str] | None,
         *,
         example: Callable[..., Variable],
-        tags: Iterable[str] = (),
-        rank: int = 2,
-        dtype: str = "float64",
-        domain: tuple[float, float] = (-3.0, 3.0),
+        **facts: Unpack[Facts],
     ) -> Callable[[Rewrite], Rule]:
         """Declare a rule whose right side is computed: a function of an apply and the view.
 
@@ -136,9 +162,11 @@ class Phase:
         """
         names = None if ops is None else frozenset(ops)
 
+        def sides(*variables: Variable) -> tuple[Variable, None]:
+            return example(*variables), None
+
         def declare(function: Rewrite) -> Rule:
-            left = example(*drawn_variables(example, rank, dtype))
-            return self._register(function, names, function, left, None, frozenset(tags), domain)
+            return self._register(function, names, function, sides, example, facts)
 
         return declare
 
@@ -147,16 +175,32 @@ class Phase:
         function: Callable[..., Any],
         ops: frozenset[str] | None,
         rewrite: Rewrite,
-        left: Variable,
-        right: Variable | None,
-        tags: frozenset[str],
-        domain: tuple[float, float],
+        sides: Callable[..., tuple[Variable, Variable | None]],
+        named: Callable[..., Any],
+        facts: Facts,
     ) -> Rule:
         name, why = function.__name__, inspect.getdoc(function)
         if name in RULES:
             raise RewriteError(f"There are two rules called {name!r}.", node=name)
         if not why:
             raise RewriteError(f"The rule {name!r} does not say why.", node=name)
-        rule = Rule(name, why, self.name, tags, ops, rewrite, left, right, domain)
-        RULES[name] = rule
+        parameters = inspect.signature(named).parameters.values()
+        rule = RULES[name] = Rule(
+            name=name,
+            why=why,
+            phase=self.name,
+            tags=frozenset(facts.get("tags", ())),
+            ops=ops,
+            rewrite=rewrite,
+            sides=sides,
+            names=tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY),
+            dtype=facts.get("dtype", DTYPE),
+            rank=facts.get("rank", RANK),
+            domain=facts.get("domain", DOMAIN),
+        )
         return rule
+
+
+DTYPE = "float64"
+RANK = 2
+DOMAIN = (-3.0, 3.0)

@@ -21,7 +21,7 @@ ELEMENTWISE = [op.name for op in set(OPS.values()) if op.is_elementwise]
 # What is the same everywhere
 
 
-@canonicalize.computed(["fill"], example=lambda x, y: fill(x, y) + x * y, tags=[HIDES_ERROR])
+@canonicalize.computed(["fill"], example=lambda x, y: fill(x, x * y), tags=[HIDES_ERROR])
 def fill_of_same_shape(node: Apply, view: View) -> Variable | None:
     """A value that has the model's shape already need not be stretched to it."""
     model, value = node.inputs

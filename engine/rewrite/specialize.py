@@ -10,30 +10,30 @@ from engine.rewrite.numbers import constant, number_of
 from engine.rewrite.pattern import Sides
 from engine.rewrite.rule import Phase
 from engine.rewrite.view import View
-from engine.types import COMPLEX, DISCRETE, FLOATS
+from engine.types import COMPLEX, FLOATS, INTEGERS
 
 specialize = Phase("specialize", "The cheapest op for what is left.")
 
 
-@specialize(when=lambda x: x.dtype not in DISCRETE, domain=(0.5, 3.0))
+@specialize(only=FLOATS | COMPLEX, domain=(0.5, 3.0))
 def one_over(x: Variable) -> Sides:
     """One over x is an op with one input."""
     return 1 / x, inv(x)
 
 
-@specialize(when=lambda x: x.dtype != "bool")
+@specialize(only=FLOATS | INTEGERS)
 def multiply_by_itself(x: Variable) -> Sides:
     """A square reads x once."""
     return x * x, sqr(x)
 
 
-@specialize(when=lambda x: x.dtype != "bool")
+@specialize(only=FLOATS | INTEGERS)
 def multiply_by_minus_one(x: Variable) -> Sides:
     """Turning the sign is cheaper than a product."""
     return x * -1, -x
 
 
-@specialize(when=lambda x: x.dtype not in DISCRETE | COMPLEX)
+@specialize(only=FLOATS)
 def divide_by_minus_one(x: Variable) -> Sides:
     """Turning the sign is cheaper than a quotient."""
     return x / -1, -x

@@ -12,20 +12,17 @@ from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, Phase
 from engine.rewrite.sums import FAMILY as SUMS
 from engine.rewrite.view import View
-from engine.types import DISCRETE, normalize_axes
+from engine.types import DISCRETE, FLOATS, normalize_axes
 
-stabilize = Phase("stabilize", "The right value also where numbers are very large or very small.")
-
-
-def is_float(x: Variable) -> bool:
-    """Whether x is no integer: its logarithm is computed in x's own dtype."""
-    return x.dtype not in DISCRETE
+stabilize = Phase(
+    "stabilize", "The right value also where numbers are very large or very small.", only=FLOATS
+)
 
 
 # Logarithms and exponentials
 
 
-@stabilize(when=is_float)
+@stabilize
 def log_of_exp(x: Variable) -> Sides:
     """exp(x) overflows above 709 in float64 and vanishes below -745; x does neither."""
     return log(exp(x)), x
@@ -88,7 +85,11 @@ def one_minus_sigmoid(x: Variable) -> Sides:
     return 1 - sigmoid(x), sigmoid(-x)
 
 
-@stabilize(in_product=True, when=lambda x, y, view: view.are_opposite(x, y))
+@stabilize(
+    in_product=True,
+    when=lambda x, y, view: view.are_opposite(x, y),
+    example=lambda x: (x, -x),
+)
 def exp_times_sigmoid_of_opposite(x: Variable, y: Variable) -> Sides:
     """exp(x) * sigmoid(-x) is infinity times zero for large x; sigmoid(x) is the same."""
     return exp(x) * sigmoid(y), sigmoid(x)
@@ -194,13 +195,19 @@ def multiply_quotients_by_their_divisors(node: Apply, view: View) -> Variable | 
     return None
 
 
-@stabilize(when=lambda x, y, view: view.are_opposite(x, y), domain=(0.0, 1.0))
+@stabilize(
+    when=lambda x, y, view: view.are_opposite(x, y),
+    example=lambda t, x: (t, x, -x),
+)
 def slope_of_crossentropy(t: Variable, x: Variable, y: Variable) -> Sides:
     """The slope of a cross-entropy is prediction minus truth: (1-t)σ(x) - tσ(-x) is σ(x) - t."""
     return (1 - t) * sigmoid(x) - t * sigmoid(y), sigmoid(x) - t
 
 
-@stabilize(when=lambda x, y, view: view.are_opposite(x, y), domain=(0.0, 1.0))
+@stabilize(
+    when=lambda x, y, view: view.are_opposite(x, y),
+    example=lambda t, x: (t, x, -x),
+)
 def falling_slope_of_crossentropy(t: Variable, x: Variable, y: Variable) -> Sides:
     """Prediction minus truth, the other way round: tσ(-x) - (1-t)σ(x) is t - σ(x)."""
     return t * sigmoid(y) - (1 - t) * sigmoid(x), t - sigmoid(x)
