@@ -70,8 +70,8 @@ def hazard(node: Apply) -> int:
         case "log":
             return own + _is_sum_of_exponentials(node.inputs[0])
         case "add" | "sub":
-            # A number and something computed may cancel: exp(x) - 1, 1 - sigmoid(x).
-            return int(any(v.owner for v in node.inputs) and any(map(_is_number, node.inputs)))
+            # What was rounded may cancel: exp(x) - 1, 1 - sigmoid(x).
+            return int(any(v.owner for v in node.inputs))
         case "mul":
             # exp(x) times something small may be infinity times 0.
             exponential = any(v.owner and v.owner.op.name == "exp" for v in node.inputs)

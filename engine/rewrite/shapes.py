@@ -137,8 +137,9 @@ def reorder_axes_once(node: Apply, view: View) -> Variable | None:
     if inner is None or inner.op is not dimshuffle:
         return None
     first, second = inner.params["pattern"], node.params["pattern"]
+    x = inner.inputs[0]
     pattern = tuple(None if p is None else first[p] for p in second)
-    return dimshuffle(inner.inputs[0], pattern)
+    return x if pattern == tuple(range(x.ndim)) else dimshuffle(x, pattern)
 
 
 @canonicalize.computed(["dimshuffle"], example=lambda x: x.dimshuffle(0, 1))

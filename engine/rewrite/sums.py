@@ -25,7 +25,13 @@ class Term:
 
     def base(self) -> Variable | None:
         """The product as an expression."""
-        return self.product.build() if self.whole is None else self.whole
+        if self.whole is not None:
+            return self.whole
+        factors, divisor = self.product.factors, self.product.divisor
+        if divisor == 1 and list(factors.values()) == [1]:
+            # Its dtype may be a lower one than that of the sum, which it takes on there.
+            return next(iter(factors))
+        return self.product.build()
 
 
 @dataclass
