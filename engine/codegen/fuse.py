@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from engine.codegen.layout import Access, Extent, Storage
 from engine.codegen.primitives import Fold, Primitive, Product, storages
 
-KERNEL_LIMIT = 150
-"""Primitives in one kernel; more would make it slow to compile, and all of it to recompile."""
+KERNEL_LIMIT = 160
+"""How large a kernel may grow, in formulas; beyond that compiling takes more than its share."""
+LOOP_WEIGHT = 4
+"""A loop takes as long to compile as so many formulas."""
 
 
 @dataclass(eq=False)
@@ -57,9 +59,7 @@ class Kernel:
     def __init__(self) -> None:
         self.root = Loop(Extent(1))
         self.places: dict[Primitive, Placed] = {}
-
-    def __len__(self) -> int:
-        return len(self.places)
+        self.weight = 0
 
     # Placing.
 
@@ -72,6 +72,7 @@ class Kernel:
             if inner is None:
                 inner = Loop(primitive.space[k])
                 path[-1].body.append(inner)
+                self.weight += LOOP_WEIGHT
             if isinstance(primitive, Fold) and k == primitive.first_reduced:
                 inner.folds.append(primitive)
             path.append(inner)
@@ -81,6 +82,7 @@ class Kernel:
         for loop in path:
             loop.members.add(primitive)
         self.places[primitive] = Placed(tuple(path), loops)
+        self.weight += 1
 
     def _host(
         self, outer: Loop, primitive: Primitive, k: int, after: set[Primitive]
@@ -234,7 +236,7 @@ def _kernel_for(steps: list[Step], earliest: int) -> int:
     """The first kernel from `earliest` on that has room, a new one if there is none."""
     for number in range(max(earliest, 0), len(steps)):
         step = steps[number]
-        if isinstance(step, Kernel) and len(step) < KERNEL_LIMIT:
+        if isinstance(step, Kernel) and step.weight < KERNEL_LIMIT:
             return number
     steps.append(Kernel())
     return len(steps) - 1

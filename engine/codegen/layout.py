@@ -198,11 +198,11 @@ class View:
     ) -> View | None:
         """The view that an op's `view` gives, read off from where it puts the axes.
 
-        The op was told that axis d has stride `radix ** d`, so that every stride and offset in
-        `layout` tells which axis it comes from.  None where the answer is no such thing.
+        The op was told that axis d has stride `radix ** (d + 1)`, so that every stride and offset
+        in `layout` tells which axis it comes from.  None where the answer is no such thing.
         """
         offset, shape, strides = layout
-        starts = []
+        offset, starts = offset // radix, []
         for _ in self.extents:
             offset, start = divmod(offset, radix)
             starts.append(start)
@@ -212,11 +212,11 @@ class View:
             if stride == 0:
                 extents.append(ONE)
                 continue
-            axis = 0
+            axis = -1
             while stride % radix == 0:
                 stride //= radix
                 axis += 1
-            if axis >= len(self.extents) or abs(stride) >= radix or axis in source:
+            if not 0 <= axis < len(self.extents) or abs(stride) >= radix or axis in source:
                 return None
             source[axis] = (new, stride)
             old = self.extents[axis]

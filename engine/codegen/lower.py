@@ -278,7 +278,7 @@ class Lowering:
     def moved(op: Op, x: View, params: Mapping[str, Any]) -> View | None:
         """The view of x that an op is; None where it must be copied."""
         assert op.view is not None
-        strides = tuple(RADIX**k for k in range(len(x.extents)))
+        strides = tuple(RADIX ** (k + 1) for k in range(len(x.extents)))
         layout = op.view(x.shape, strides, **params)
         return None if layout is None else x.moved(layout, RADIX)
 

@@ -40,7 +40,7 @@ softplus = elementwise(
     domain=(-30.0, 30.0),
     doc="Smooth relu: like x on the right, like exp(x) on the left.",
     numpy=lambda x: np.logaddexp(0, x).astype(x.dtype),
-    scalar="max({x}, T(0)) + math.log1p(math.exp(-abs({x})))",
+    scalar="({x} if {x} > T(0) else T(0)) + math.log1p(math.exp(-abs({x})))",
     grad=lambda g, y, x: [g * sigmoid(x)],
 )
 

@@ -120,7 +120,9 @@ def _reshape_type(x: TensorType, shape: tuple[int, ...]) -> TensorType:
     return TensorType(x.dtype, filled)
 
 
-def _reshape_view(shape: tuple[int, ...], strides: tuple[int, ...], **params: Any) -> Layout | None:
+def _reshape_view(
+    shape: tuple[int, ...], strides: tuple[int, ...], /, **params: Any
+) -> Layout | None:
     expected = 1
     for n, stride in zip(reversed(shape), reversed(strides), strict=True):
         if n != 1 and stride != expected:

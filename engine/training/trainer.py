@@ -234,7 +234,7 @@ class _Native:
         self.outputs = native.outputs
 
     def run(self, steps: int, control: Array, ring: Ring | None, first: int) -> int:
-        address = ring.address if ring else 0
+        address = 0 if ring is None else ring.address
         return self.native.run(steps, control.ctypes.data, address, first)
 
 

@@ -3,47 +3,72 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from engine.codegen.cpu.mathematics import callable_names, vector_functions
+from engine.errors import CompileError
+
 
 @cache
-def host() -> tuple[str, str, str]:
-    """The triple, the name and the features of the processor."""
+def host() -> tuple[str, ...]:
+    """The triple, the processor's name and features, and the vector functions there are."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     try:
         features = llvm.get_host_cpu_features().flatten()
     except RuntimeError:  # not known on every platform
         features = ""
-    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features
+    callable_names()
+    vectors = " ".join(vector_functions())
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features, vectors
 
 
 def target_machine() -> Any:
     """A code generator for this processor; static relocation is what LLVM's loader takes on x86."""
-    triple, cpu, features = host()
+    triple, cpu, features, _ = host()
     relocation = "static" if triple.startswith(("x86", "i")) else "default"
     return llvm.Target.from_triple(triple).create_target_machine(
         cpu=cpu, features=features, opt=3, reloc=relocation, codemodel="jitdefault", jit=True
     )
 
 
-def to_object(ir: str) -> bytes:
-    """Optimise a module given as LLVM IR and turn it into object code."""
+def to_object(ir: str, exports: Collection[str], libraries: Iterable[str] = ()) -> bytes:
+    """Optimise a module given as LLVM IR, with those it calls, and turn it into object code.
+
+    exports: the functions that are to be called from outside; what these don't need is dropped.
+    Raises CompileError where it calls what another process may not find.
+    """
     machine = target_machine()
-    module = llvm.parse_assembly(ir)
-    module.triple = host()[0]
-    module.data_layout = str(machine.target_data)
+    module = _parsed(ir, machine)
+    for library in libraries:
+        module.link_in(_parsed(library, machine))
+    for function in module.functions:
+        if not function.is_declaration and function.name not in exports:
+            function.linkage = "internal"
     module.verify()
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.loop_vectorization = True
     tuning.slp_vectorization = True
     passes = llvm.create_pass_builder(machine, tuning)
     passes.getModulePassManager().run(module, passes)
+    # One name that the loader can't find would leave all calls without an address.
+    called = {f.name for f in module.functions if f.is_declaration} - callable_names()
+    for name in called:
+        if not name.startswith("llvm."):
+            raise CompileError(f"There is no function {name} here that a kernel could call.")
     code: bytes = machine.emit_object(module)
     return code
+
+
+def _parsed(ir: str, machine: Any) -> Any:
+    module = llvm.parse_assembly(ir)
+    module.triple = host()[0]
+    module.data_layout = str(machine.target_data)
+    return module
 
 
 class Loaded:

@@ -104,6 +104,9 @@ ARGUMENTS13
 """
 
 
+EXPORTS = ("run", "blas11", "blas13")
+
+
 def _call(arguments: int) -> str:
     lines = ["  %routine = load ptr, ptr %row"]
     for k in range(1, arguments + 1):
@@ -117,7 +120,7 @@ def _call(arguments: int) -> str:
 def runner() -> Loaded:
     """The native functions `run`, `blas11` and `blas13`."""
     ir = IR.replace("ARGUMENTS11", _call(11)).replace("ARGUMENTS13", _call(13))
-    code, _ = object_cache.load(object_cache.key("runner", ir), lambda: to_object(ir))
+    code, _ = object_cache.load(object_cache.key("runner", ir), lambda: to_object(ir, EXPORTS))
     return code
 
 
