@@ -19,16 +19,19 @@ import { CARD_TYPE, cardOf } from "../store/palette";
 import { addCard } from "../verbs/edit";
 import { openMenu, quickAddAt } from "../verbs/view";
 import { dropWire, firstFit, holdWire, joinWire, moveWire, refuse, verdict } from "../verbs/wire";
+import { FarView } from "./FarView";
 import { HeldWire, WireHint } from "./HeldWire";
 import { hueOf } from "./hue";
 import { OpNode } from "./OpNode";
 import { useFlowGraph } from "./useFlowGraph";
-import { useViewport } from "./useViewport";
+import { MIN_ZOOM, useViewport } from "./useViewport";
 import { WireEdge } from "./WireEdge";
 
 const nodeTypes = { card: OpNode };
 const edgeTypes = { wire: WireEdge };
 const MANY_NODES = 150;
+/** What React Flow shows while the graph is drawn as a whole. */
+const NOTHING = { nodes: [], edges: [] };
 
 const placeOf = (event: globalThis.MouseEvent | TouchEvent): Point => {
   const at = "changedTouches" in event ? event.changedTouches[0] : event;
@@ -52,20 +55,22 @@ export function Canvas() {
   const graph = useFlowGraph();
   const many = graph.nodes.length > MANY_NODES;
   const surface = useRef<HTMLDivElement>(null);
-  const { onInit, onMove, onPointerMove } = useViewport(surface);
+  const { take, approach, toFlow, onMove, onPointerMove, drawn } = useViewport(surface);
   const wiring = useWiring();
   const holding = useApp((state) => state.wire !== null);
 
   const onDoubleClick = (event: MouseEvent) => {
     const target = event.target as HTMLElement;
-    if (target.classList.contains("react-flow__pane")) quickAddAt([event.clientX, event.clientY]);
+    if (!target.classList.contains("react-flow__pane")) return;
+    if (drawn) void approach([event.clientX, event.clientY]);
+    else quickAddAt([event.clientX, event.clientY]);
   };
   const onDrop = (event: DragEvent) => {
     const id = event.dataTransfer.getData(CARD_TYPE);
     const card = app.getState().palette?.cards.find((one) => one.id === id);
     if (!card) return;
     event.preventDefault();
-    const [x, y] = onInit.toFlow([event.clientX, event.clientY]);
+    const [x, y] = toFlow([event.clientX, event.clientY]);
     addCard(card, [x - 70, y - 24]);
   };
   return (
@@ -84,10 +89,11 @@ export function Canvas() {
     >
       <ReactFlow
         {...graph}
+        {...(drawn ? NOTHING : {})}
         {...wiring}
         nodeTypes={nodeTypes}
         edgeTypes={edgeTypes}
-        onInit={onInit.take}
+        onInit={take}
         onMove={onMove}
         onPaneClick={() => surface.current?.focus({ preventScroll: true })}
         onNodeMouseEnter={(_, node) => app.setState({ pointed: node.id })}
@@ -98,7 +104,7 @@ export function Canvas() {
         connectionRadius={28}
         reconnectRadius={14}
         onlyRenderVisibleElements={many}
-        minZoom={0.08}
+        minZoom={MIN_ZOOM}
         maxZoom={2.5}
         deleteKeyCode={null}
         zoomOnDoubleClick={false}
@@ -109,6 +115,7 @@ export function Canvas() {
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.4} />
         <Overview />
         <Welcome />
+        {drawn && <FarView />}
         <WireHint />
       </ReactFlow>
       <nav className="zoom-bar" aria-label="View">

@@ -74,7 +74,7 @@ function drawEvents(plot: uPlot, events: RunEvent[]): void {
     if (x < free) continue;
     const left = x + 4 * ratio + width > bbox.left + bbox.width;
     ctx.textAlign = left ? "right" : "left";
-    ctx.fillText(words, x + (left ? -4 : 4) * ratio, bbox.top + bbox.height - 6 * ratio);
+    ctx.fillText(words, x + (left ? -4 : 4) * ratio, bbox.top + 10 * ratio);
     free = x + width + 12 * ratio;
   }
   ctx.restore();
