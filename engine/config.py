@@ -12,7 +12,7 @@ class Config:
     floatX: dtype of untyped constructors (`T.matrix`) and of int / int division.
     on_unused_input: what `function` does with an input nothing depends on:
         "raise", "warn" or "ignore".
-    compile_after: calls of a function in NumPy before its kernels are compiled.
+    compile_after: how many calls of a function run in NumPy before its kernels are compiled.
     """
 
     floatX: str = "float64"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.codegen import compile_graph
 from engine.codegen.numpy import Interpreter
 from engine.config import config
 from engine.errors import (
+    CompileError,
     MissingInputError,
     ParameterError,
     TypeMismatchError,
@@ -22,8 +26,15 @@ from engine.rewrite import Film, optimize
 from engine.shared import SharedVariable
 from engine.types import upcast
 
+if TYPE_CHECKING:
+    from engine.codegen.native import KernelInfo, Native
+
 Array = np.ndarray[Any, Any]
 Pairs = Mapping[Any, Any] | Iterable[Sequence[Any]] | None
+Shapes = tuple[tuple[int, ...], ...]
+SHAPES_KEPT = 8
+"""How many combinations of input shapes a function stays ready for."""
+
 MODES = ("FAST_RUN", "FAST_COMPILE", "NUMPY", "NUMBA")
 
 
@@ -105,9 +116,8 @@ class Function:
         self.graph = Graph([*self.inputs, *self.shared], computed)
         self.graph.check_inputs(lambda v: isinstance(v, SharedVariable))
         self.film: Film = optimize(self.graph)
-        self._interpreter = Interpreter(self.graph.inputs, self.graph.outputs)
         self._results = len(results)
-        self._known_shapes: set[tuple[tuple[int, ...], ...]] = set()
+        self._tiers: OrderedDict[Shapes, _Tiers] = OrderedDict()
         self._names = {v.name: i for i, v in enumerate(self.inputs) if v.name}
 
     def __repr__(self) -> str:
@@ -123,14 +133,10 @@ class Function:
         """
         values = self._arguments(args, kwargs)
         values += [v.get_value(borrow=True) for v in self.shared]
-        shapes = tuple(v.shape for v in values)
-        if shapes not in self._known_shapes:
-            infer_types(self.graph, dict(zip(self.graph.inputs, shapes, strict=True)))
-            self._known_shapes.add(shapes)
-        computed = self._interpreter(values)
-        outputs = [_own(v, values) for v in computed[: self._results]]
+        computed = self._for_shapes(tuple(v.shape for v in values)).run(values)
+        outputs = computed[: self._results]
         for v, value in zip(self.updated, computed[self._results :], strict=True):
-            v.set_value(_own(value, values), borrow=True)
+            v.take(value)
         match self._form:
             case "one":
                 return outputs[0]
@@ -138,6 +144,22 @@ class Function:
                 return dict(zip(keys, outputs, strict=True))
             case _:
                 return outputs
+
+    def _for_shapes(self, shapes: Shapes) -> _Tiers:
+        tiers = self._tiers.get(shapes)
+        if tiers is None:
+            infer_types(self.graph, dict(zip(self.graph.inputs, shapes, strict=True)))
+            patience = {"FAST_RUN": config.compile_after, "NUMBA": 0}.get(self.mode)
+            tiers = self._tiers[shapes] = _Tiers(self.graph, shapes, patience)
+            if len(self._tiers) > SHAPES_KEPT:
+                self._tiers.popitem(last=False)
+        return tiers
+
+    @property
+    def kernels(self) -> list[KernelInfo]:
+        """The native kernels of the newest shapes, none while the function runs in NumPy."""
+        newest = next(reversed(self._tiers.values()), None)
+        return newest.native.kernels if newest and newest.native else []
 
     def _arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Array]:
         if len(args) > len(self.inputs):
@@ -167,6 +189,43 @@ class Function:
             v.type.filter(value, v.name or f"argument {i}", self.allow_input_downcast)
             for i, (v, value) in enumerate(zip(self.inputs, given, strict=True))
         ]
+
+
+class _Tiers:
+    """A graph for inputs of certain shapes: in NumPy at first, natively once it pays.
+
+    patience: how many calls go by before it is compiled, a number and no time, so that the same
+    calls always give the same bits; None for never.
+    """
+
+    def __init__(self, graph: Graph, shapes: Shapes, patience: int | None) -> None:
+        self.graph = graph
+        self.shapes = dict(zip(graph.inputs, shapes, strict=True))
+        self.patience = patience
+        self.interpreter = Interpreter(graph.inputs, graph.outputs)
+        self.native: Native | None = None
+        self.lock = Lock()
+
+    def run(self, values: Sequence[Array]) -> list[Array]:
+        """The values of the graph's outputs, in memory that nobody else uses."""
+        if self.native is None:
+            if self.patience is None or self.patience > 0:
+                self.patience = None if self.patience is None else self.patience - 1
+                return self._interpreted(values)
+            try:
+                self.native = compile_graph(self.graph, self.shapes)
+            except CompileError:
+                self.patience = None
+                return self._interpreted(values)
+        native = self.native
+        with self.lock:  # its buffers serve one call at a time
+            for v, value in zip(self.graph.inputs, values, strict=True):
+                native.inputs[v][...] = value
+            native.call()
+            return [a.copy() for a in native.outputs]
+
+    def _interpreted(self, values: Sequence[Array]) -> list[Array]:
+        return [_own(v, values) for v in self.interpreter(values)]
 
 
 _MISSING = object()

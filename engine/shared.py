@@ -34,6 +34,10 @@ class SharedVariable(Variable):
         array = self.type.filter(value, self.name or "the shared variable")
         self._value = array if borrow else np.array(array)
 
+    def take(self, value: np.ndarray[Any, Any]) -> None:
+        """Take over an array that is known to be of this type and to belong to nobody else."""
+        self._value = value
+
 
 def shared(
     value: Any, name: str | None = None, borrow: bool = False, broadcastable: Any = None

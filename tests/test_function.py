@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import engine.tensor as T
-from engine import MissingInputError, UnusedInputError, function, grad, scan, shared
+from engine import MissingInputError, UnusedInputError, config, function, grad, scan, shared
 from engine.errors import ParameterError, TypeMismatchError
 from engine.ifelse import ifelse
 
@@ -166,3 +166,42 @@ def test_gradient_descent_in_python() -> None:
     step = function([x], cost, updates=[(w, w - 0.1 * grad(cost, w))])
     costs = [float(step(np.eye(2))) for _ in range(100)]
     assert costs[-1] < 1e-3 < costs[0]
+
+
+def test_a_function_moves_from_numpy_to_native_kernels_after_a_number_of_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(config, "compile_after", 3)
+    x, total = T.dvector("x"), shared(np.zeros(3))
+    f = function([x], T.exp(total) * 2, updates=[(total, total + x)])
+    results = []
+    for call in range(6):
+        assert bool(f.kernels) == (call > 3)
+        results.append(f([0.1, 0.2, 0.3]))
+    expected = [2 * np.exp(k * np.array([0.1, 0.2, 0.3])) for k in range(6)]
+    assert np.allclose(results, expected, rtol=1e-14)
+
+
+def test_a_new_shape_starts_in_numpy_and_keeps_the_old_one_ready() -> None:
+    x = T.dvector("x")
+    f = function([x], T.sum(x * x), mode="NUMBA")
+    assert f([1, 2]) == 5
+    assert f([1, 2, 3]) == 14
+    assert f([]) == 0
+
+
+def test_what_has_no_kernel_stays_in_numpy() -> None:
+    c, x = T.iscalar("c"), T.dvector("x")
+    f = function([c, x], ifelse(c, x[5], x[0]), mode="NUMBA")
+    assert f(0, [7]) == 7
+    assert f.kernels == []
+    with pytest.raises(IndexError):
+        f(1, [7])
+
+
+def test_modes() -> None:
+    x = T.dscalar("x")
+    for mode in ("FAST_RUN", "FAST_COMPILE", "NUMPY", "NUMBA"):
+        assert function([x], x * 3, mode=mode)(2) == 6
+    with pytest.raises(ParameterError, match="FASTEST"):
+        function([x], x, mode="FASTEST")
