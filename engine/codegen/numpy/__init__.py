@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+
 from engine.errors import EngineError, ShapeError
 from engine.graph import Apply, Block, Constant, Variable, walk
 
