@@ -68,7 +68,7 @@ const rows: Record<Group, Row[]> = {
       "Take back the last change"],
     ["redo", "Redo", ["Mod+Shift+Z", "Mod+Y"], "redo", (state) => state.redo.length > 0, redo,
       "Make the change again"],
-    ["add", "Add a node…", ["A", "Tab"], "plus", hasGraph, view.openQuickAdd,
+    ["add_node", "Add a node…", ["A", "Tab"], "plus", hasGraph, view.openQuickAdd,
       "Search all variables and ops; also double-click the canvas"],
     ["wire", "Wire from node…", ["W"], "wire", hasSelection, view.openWirePicker,
       "Wire the selected node without the mouse"],

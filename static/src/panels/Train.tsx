@@ -60,7 +60,7 @@ export function Train() {
 
 function LogButton() {
   const log = useApp((state) => state.logScale);
-  return <CommandButton name="log_scale" text="log" tone="quiet" pressed={log} side="top" />;
+  return <CommandButton name="log_scale" text="log y" tone="quiet" pressed={log} side="top" />;
 }
 
 function TrainButtons() {

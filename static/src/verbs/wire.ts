@@ -1,5 +1,5 @@
 import { app, commit, notify } from "../store/app";
-import { type End, type GraphEdge, sameEnd } from "../store/document";
+import { type End, edgeInto, type GraphEdge, sameEnd } from "../store/document";
 import { connect, rewire } from "../store/edits";
 import { inPorts, outPorts } from "../store/palette";
 import { Refusal, request } from "../transport/socket";
@@ -69,6 +69,7 @@ export function firstFit(id: string): End | null {
   if (!wire || !doc) return null;
   const card = cardOfNode(id);
   const ports = wire.side === "from" ? inPorts(card, doc, id) : outPorts(card, doc, id);
-  const fit = ports.find((port) => verdict([id, port.name]) === null);
+  const fits = ports.filter((port) => verdict([id, port.name]) === null);
+  const fit = fits.find((port) => !edgeInto(doc, [id, port.name])) ?? fits[0];
   return fit ? [id, fit.name] : null;
 }
