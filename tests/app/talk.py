@@ -65,7 +65,7 @@ class Site:
 class Tab:
     """A script that speaks the protocol as a browser tab does."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str = TOKEN) -> None:
         self.socket = socketio.Client(reconnection=False)
         self.frames: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
@@ -73,8 +73,9 @@ class Tab:
         self.socket.on("run_frame", self.on_frame)
         self.socket.on("server_notice", self.on_notice)
         self.socket.connect(
-            f"http://127.0.0.1:{port}", auth={"token": TOKEN}, transports=["websocket"]
+            f"http://127.0.0.1:{port}", auth={"token": token}, transports=["websocket"]
         )
+        self.connection = self.socket.eio.ws
 
     def on_frame(self, frame: dict[str, Any]) -> None:
         with self.news:
@@ -149,3 +150,5 @@ class Tab:
         """Close the tab."""
         if self.socket.connected:
             self.socket.disconnect()
+        # The client forgets to, when the server was first.
+        self.connection.shutdown()
