@@ -15,13 +15,15 @@ from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, Phase
 from engine.rewrite.sums import FAMILY as SUMS
 from engine.rewrite.sums import Sum
 from engine.rewrite.view import View
-from engine.types import COMPLEX, DISCRETE, FLOATS, INTEGERS
-
-canonicalize = Phase("canonicalize", "One spelling for everything that means the same.")
+from engine.types import COMPLEX, DISCRETE, DTYPES, FLOATS, INTEGERS
 
 NUMBERS = INTEGERS | FLOATS | COMPLEX
 INEXACT = FLOATS | COMPLEX
 SIGNED = frozenset(d for d in NUMBERS if not d.startswith("uint"))
+
+canonicalize = Phase(
+    "canonicalize", "One spelling for everything that means the same.", only=NUMBERS
+)
 
 
 def like(x: Variable, value: int) -> Variable:
@@ -77,7 +79,7 @@ def zero_divided(x: Variable) -> Sides:
 # The same on both sides
 
 
-@canonicalize(tags=[ERASES_NAN], only=NUMBERS)
+@canonicalize(tags=[ERASES_NAN])
 def subtract_itself(x: Variable) -> Sides:
     """Nothing is left, if x is finite."""
     return x - x, like(x, 0)
@@ -110,7 +112,7 @@ def equal_to_itself(x: Variable) -> Sides:
 # Twice is nothing
 
 
-@canonicalize(only=NUMBERS)
+@canonicalize
 def negate_twice(x: Variable) -> Sides:
     """Turned twice, a sign is as before."""
     return neg(neg(x)), x
@@ -134,7 +136,7 @@ def absolute_twice(x: Variable) -> Sides:
     return abs(abs(x)), abs(x)
 
 
-@canonicalize(only=NUMBERS)
+@canonicalize
 def square_of_negative(x: Variable) -> Sides:
     """A square does not depend on the sign."""
     return sqr(-x), sqr(x)
@@ -155,19 +157,19 @@ def root_of_square(x: Variable) -> Sides:
 # Powers
 
 
-@canonicalize(only=NUMBERS)
+@canonicalize
 def power_zero(x: Variable) -> Sides:
     """Anything to the power of zero is one, also zero and NaN."""
     return x**0, like(x, 1)
 
 
-@canonicalize(only=NUMBERS)
+@canonicalize
 def power_one(x: Variable) -> Sides:
     """The first power is the thing itself."""
     return x**1, x
 
 
-@canonicalize(only=NUMBERS)
+@canonicalize
 def power_two(x: Variable) -> Sides:
     """A square needs one multiplication, a power a logarithm and an exponential."""
     return x**2, sqr(x)
@@ -314,7 +316,7 @@ def choose_once(node: Apply, view: View) -> Variable | None:
     return chosen if view.lengths.covers(chosen, node.out) else fill(node.out, chosen)
 
 
-@canonicalize(tags=[HIDES_ERROR])
+@canonicalize(tags=[HIDES_ERROR], only=frozenset(DTYPES))
 def choose_between_equals(condition: Variable, x: Variable) -> Sides:
     """If both choices are the same there is none."""
     return switch(condition, x, x), fill(condition, x)

@@ -16,7 +16,7 @@ from engine.rewrite.numbers import number_of
 HAZARD = 10_000
 """One way to overflow or lose all digits weighs more than any work saved."""
 
-HAZARDS = {"log": 3, "pow": 3, "exp": 2, "log1p": 2, "expm1": 1, "true_div": 1, "inv": 1}
+HAZARDS = {"log": 3, "pow": 3, "exp": 4, "log1p": 2, "expm1": 1, "true_div": 1, "inv": 1}
 """Where finite numbers become infinite, NaN or 0, and how much further that carries."""
 
 
@@ -62,44 +62,48 @@ def _extent(node: Apply) -> int:
 
 def hazard(node: Apply) -> int:
     """How many hazards there are in an apply, seen together with its inputs."""
-    name = node.op.name
-    own = HAZARDS.get(name, 0)
-    match name:
-        case "exp":
-            return 0 if is_never_positive(node.inputs[0]) else own
-        case "log":
-            return own + _is_sum_of_exponentials(node.inputs[0])
+    match node.op.name:
+        case "exp" if is_never_positive(node.inputs[0]):
+            return 0
         case "add" | "sub":
             # What was rounded may cancel: exp(x) - 1, 1 - sigmoid(x).
             return int(any(v.owner for v in node.inputs))
-        case "mul":
-            # exp(x) times something small may be infinity times 0.
-            exponential = any(v.owner and v.owner.op.name == "exp" for v in node.inputs)
-            return int(exponential and not any(map(_is_number, node.inputs)))
-        case _:
-            return own
+        case name:
+            return HAZARDS.get(name, 0)
 
 
-def _is_number(v: Variable) -> bool:
-    return number_of(v) is not None
+DEPTH = 5
+"""How far down the sign of an expression is looked for."""
+
+NEVER_NEGATIVE = {"abs", "sqr", "exp", "softplus", "sigmoid", "sqrt", "softmax"}
 
 
 def is_never_positive(v: Variable) -> bool:
     """Whether the expression is known to be at most 0: x - max(x), or minus a square."""
+    return _sign(v, DEPTH) < 0
+
+
+def _sign(v: Variable, depth: int) -> int:
+    """-1 for what is at most 0, else 1 for what is at least 0, 0 where neither is known."""
     node = v.owner
-    if node is None:
-        return False
-    if node.op.name == "sub":
-        x, y = node.inputs
-        return y.owner is not None and y.owner.op.name == "max" and y.owner.inputs[0] is x
-    if node.op.name == "neg":
-        inner = node.inputs[0].owner
-        return inner is not None and inner.op.name in {"abs", "sqr", "exp", "softplus", "sigmoid"}
-    return False
-
-
-def _is_sum_of_exponentials(v: Variable) -> bool:
-    if v.owner is None or v.owner.op.name != "sum":
-        return False
-    inner = v.owner.inputs[0].owner
-    return inner is not None and inner.op.name == "exp" and not is_never_positive(inner.inputs[0])
+    number = number_of(v)
+    if number is not None and not isinstance(number, complex):
+        return 1 if number > 0 else -1
+    if node is None or not depth:
+        return 0
+    x, *others = node.inputs or [v]
+    match node.op.name:
+        case "sub":
+            largest = others[0].owner
+            return -int(largest is not None and largest.op.name == "max" and largest.inputs[0] is x)
+        case "neg":
+            return -_sign(x, depth - 1)
+        case "mul" | "true_div":
+            return _sign(x, depth - 1) * _sign(others[0], depth - 1)
+        case "pow":
+            power = number_of(others[0])
+            return int(isinstance(power, int | float) and power % 2 == 0)
+        case "fill":
+            return _sign(others[0], depth - 1)
+        case name:
+            return int(name in NEVER_NEGATIVE)

@@ -28,6 +28,18 @@ def log_of_exp(x: Variable) -> Sides:
     return log(exp(x)), x
 
 
+@stabilize
+def log_of_one_plus_exp(x: Variable) -> Sides:
+    """exp(x) overflows above 709 in float64; softplus does not."""
+    return log(1 + exp(x)), softplus(x)
+
+
+@stabilize
+def log_of_one_minus_sigmoid(x: Variable) -> Sides:
+    """sigmoid(x) is 1 above 37 in float64, and log(0) infinite; softplus is not."""
+    return log(1 - sigmoid(x)), -softplus(x)
+
+
 @stabilize(domain=(-0.9, 3.0))
 def log_of_one_plus(x: Variable) -> Sides:
     """1 + x loses the digits of a small x; log1p keeps them."""
@@ -50,12 +62,6 @@ def exp_minus_one(x: Variable) -> Sides:
 def log1p_of_exp(x: Variable) -> Sides:
     """exp(x) overflows above 709 in float64; softplus does not."""
     return log1p(exp(x)), softplus(x)
-
-
-@stabilize
-def log_of_one_plus_exp(x: Variable) -> Sides:
-    """exp(x) overflows above 709 in float64; softplus does not."""
-    return log(1 + exp(x)), softplus(x)
 
 
 # Sigmoids
@@ -102,12 +108,6 @@ def log_of_sigmoid(x: Variable) -> Sides:
 
 
 @stabilize
-def log_of_one_minus_sigmoid(x: Variable) -> Sides:
-    """sigmoid(x) is 1 above 37 in float64, and log(0) infinite; softplus is not."""
-    return log(1 - sigmoid(x)), -softplus(x)
-
-
-@stabilize
 def log1p_of_minus_sigmoid(x: Variable) -> Sides:
     """sigmoid(x) is 1 above 37 in float64, and log(0) infinite; softplus is not."""
     return log1p(-sigmoid(x)), -softplus(x)
@@ -138,6 +138,12 @@ def exp_over_sum_of_exp_of_vector(x: Variable, *, axis: int | None = None) -> Si
 def log_of_softmax(x: Variable, *, axis: int = -1) -> Sides:
     """softmax vanishes where x is far below the largest, and log(0) is infinite."""
     return log(softmax(x, axis)), logsoftmax(x, axis)
+
+
+@stabilize
+def exp_of_logsoftmax(x: Variable, *, axis: int = -1) -> Sides:
+    """The exponential of a log-softmax is the softmax itself."""
+    return exp(logsoftmax(x, axis)), softmax(x, axis)
 
 
 @stabilize(when=lambda x: not is_never_positive(x))
