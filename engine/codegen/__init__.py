@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.graph import Graph, Variable
 from engine.inference import infer_types
+from engine.types import TensorType
 
 if TYPE_CHECKING:
     from engine.codegen.native import Native, Progress
@@ -35,4 +36,7 @@ def compile_graph(
     """
     from engine.codegen.native import Native
 
-    return Native(graph, infer_types(graph, shapes), updates or {}, record, progress)
+    types = infer_types(graph, shapes)
+    for v in (*graph.inputs, *(updates or {})):  # also those that nothing depends on
+        types.setdefault(v, TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable))
+    return Native(graph, types, updates or {}, record, progress)

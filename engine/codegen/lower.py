@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,16 +27,19 @@ MULTIPLY_ADD = "{acc} + {x} * {y}"
 class Lowering:
     """The primitives of a graph, in an order in which they can run one after the other.
 
-    views: where each variable lies.  primitives: what computes them.
+    given: leaves besides those that the graph reads.  views: where each variable lies.
+    primitives: what computes them.
     """
 
-    def __init__(self, graph: Graph, types: Mapping[Variable, TensorType]) -> None:
+    def __init__(
+        self, graph: Graph, types: Mapping[Variable, TensorType], given: Iterable[Variable] = ()
+    ) -> None:
         self.types = dict(types)
         self.views: dict[Variable, View] = {}
         self.primitives: list[Primitive | Product] = []
         self._literals: dict[View, Literal] = {}
         self.leaves: list[Variable] = []
-        for v in graph.leaves():
+        for v in dict.fromkeys([*graph.leaves(), *given]):
             self._leaf(v)
         for node in graph.toposort():
             self._apply(node)

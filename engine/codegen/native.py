@@ -81,9 +81,6 @@ class Native:
         self.peak_bytes = self._arena.bytes
         table = self._fill(entries)
         self.inputs = {v: self._arena.view(view) for v, view in plan.leaves.items()}
-        for v in graph.inputs:
-            if v not in self.inputs:  # nothing depends on it
-                self.inputs[v] = np.zeros([n or 0 for n in types.get(v, v.type).shape], v.dtype)
         self.outputs: list[Array] = [self._arena.view(view) for view in plan.outputs]
         self._value = self._arena.address(plan.record) if plan.record else None
         self._control = np.zeros(1, np.int64)

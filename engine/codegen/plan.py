@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.codegen.layout import Buffer, Storage, View
 from engine.codegen.lower import IDENTITY, Lowering
 from engine.codegen.primitives import Primitive, Product
+from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import Graph, Variable
 from engine.types import TensorType
 
@@ -25,9 +26,10 @@ class Plan:
         updates: Mapping[Variable, int],
         record: int | None,
     ) -> None:
-        self._lowering = low = Lowering(graph, types)
+        self._lowering = low = Lowering(graph, types, [*graph.inputs, *updates])
         values = [low.views[v] for v in graph.outputs]
-        updates = {leaf: i for leaf, i in updates.items() if leaf in low.views}
+        for leaf, i in updates.items():
+            _check_update(leaf, low.views[leaf], values[i])
         self._changing = {low.views[leaf].buffer.storage for leaf in updates}
         news = {i: low.views[leaf] for leaf, i in updates.items()}
         self.record = None if record is None else self._recorded(values[record])
@@ -65,3 +67,22 @@ class Plan:
         fresh = View.whole(Buffer.new(view.dtype, view.extents), view.extents)
         self._lowering.copy(None, view, fresh)
         return fresh
+
+
+def _check_update(leaf: Variable, old: View, new: View) -> None:
+    if old.shape != new.shape:
+        raise ShapeError(
+            f"The update of {leaf!r} has the shape {new.shape} in place of {old.shape}.",
+            node=leaf.name,
+            expected=str(old.shape),
+            got=str(new.shape),
+            hint="An update keeps the shape.",
+        )
+    if old.dtype != new.dtype:
+        raise TypeMismatchError(
+            f"The update of {leaf!r} is {new.dtype} in place of {old.dtype}.",
+            node=leaf.name,
+            expected=old.dtype,
+            got=new.dtype,
+            hint="Cast it to the dtype of the variable.",
+        )
