@@ -43,6 +43,7 @@ export const PortHandle = memo(function PortHandle({ node, port, side, lit }: Pr
         if (side === "in" && source) pickUpWire(event, node, port.name);
       }}
       title={words}
+      role="img"
       aria-label={`${side === "in" ? "input" : "output"} ${words}`}
     />
   );

@@ -1,8 +1,9 @@
+import type { CSSProperties } from "react";
 import type { Data, Value } from "../protocol";
 import { rankOf, shapeText, showNumber, showShort } from "../store/number";
 
 const MOST_ROWS = 6;
-const MOST_COLUMNS = 5;
+const MOST_COLUMNS = 4;
 
 /** A value in the least room: a number, a small table, or what sums a large one up. */
 export function ValueView({ value, testId }: { value: Value | undefined; testId?: string }) {
@@ -16,6 +17,8 @@ export function ValueView({ value, testId }: { value: Value | undefined; testId?
   );
 }
 
+const columnsOf = (shape: number[]) => Math.min(MOST_COLUMNS, shape.at(-1) ?? 0);
+
 function Content({ value }: { value: Value }) {
   const { data, shape } = value;
   if (data === null || data === undefined) return <Digest value={value} />;
@@ -27,7 +30,8 @@ function Content({ value }: { value: Value }) {
   if (rankOf(data) <= 2 && rows.length <= MOST_ROWS && columns <= MOST_COLUMNS) {
     return <Table rows={rows} />;
   }
-  if (shape.length === 1 && size <= 10) return <Table rows={folded(data as Data[])} />;
+  if (shape.length === 1 && size <= 3 * MOST_COLUMNS)
+    return <Table rows={folded(data as Data[])} />;
   return <Digest value={value} />;
 }
 
@@ -51,10 +55,11 @@ function Table({ rows }: { rows: Data[][] }) {
   );
 }
 
+/** A vector in rows of a table's width. */
 const folded = (cells: Data[]) =>
-  cells.length <= MOST_COLUMNS
-    ? [cells]
-    : [cells.slice(0, MOST_COLUMNS), cells.slice(MOST_COLUMNS)];
+  Array.from({ length: Math.ceil(cells.length / MOST_COLUMNS) }, (_, row) =>
+    cells.slice(row * MOST_COLUMNS, (row + 1) * MOST_COLUMNS),
+  );
 
 function Digest({ value }: { value: Value }) {
   const { shape, min, max, mean } = value;

@@ -57,7 +57,9 @@ export function CardList(props: Props) {
         {cards.map((card, at) => (
           <div className="card-slot" key={card.id} role="presentation">
             {groupEnd && card.category !== cards[at - 1]?.category && (
-              <h3 className="group-name">{card.category}</h3>
+              <div className="group-name" aria-hidden="true">
+                {card.category}
+              </div>
             )}
             <CardItem
               id={optionId(card)}

@@ -7,18 +7,9 @@ import type { RunEvent } from "../protocol";
 import { app, series } from "../store/app";
 import { showCount, showNumber, showShort } from "../store/number";
 
-/** Lowest and highest finite cost between two steps, with air around them. */
-function rangeOf(log: boolean, from: number, to: number): uPlot.Range.MinMax {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let at = 0; at < series.length; at++) {
-    const step = series.steps[at] as number;
-    const value = series.values[at] as number;
-    if (step < from || step > to || !Number.isFinite(value) || (log && value <= 0)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  if (low > high) return log ? [0.1, 1] : [0, 1];
+/** The range of the costs in view, with air around them. */
+function rangeOf(log: boolean, low: number | null, high: number | null): uPlot.Range.MinMax {
+  if (low === null || high === null || !Number.isFinite(high - low)) return log ? [0.1, 1] : [0, 1];
   if (log) return [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high * 1.0001))];
   const air = (high - low || Math.abs(high) || 1) * 0.08;
   return [low >= 0 ? Math.max(0, low - air) : low - air, high + air];
@@ -102,7 +93,7 @@ function makePlot(host: HTMLElement, log: boolean, readout: HTMLElement): uPlot 
   const options: uPlot.Options = {
     width: host.clientWidth,
     height: host.clientHeight,
-    padding: [10, 12, 0, 0],
+    padding: [10, 30, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: true } },
     scales: {
@@ -113,7 +104,7 @@ function makePlot(host: HTMLElement, log: boolean, readout: HTMLElement): uPlot 
       },
       y: {
         distr: log ? 3 : 1,
-        range: (plot) => rangeOf(log, plot.scales.x?.min ?? 0, plot.scales.x?.max ?? 1),
+        range: (_, low, high) => rangeOf(log, low, high),
       },
     },
     axes: axes(),

@@ -30,19 +30,21 @@ export function Home() {
   const closable = useApp((state) => state.doc !== null);
   return (
     <Dialog title="Open a graph" kind="wide" closable={closable} testId="home">
-      <div className="tabs" role="tablist">
-        {TABS.map(([name, label]) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            aria-selected={tab === name}
-            data-testid={`tab-${name}`}
-            onClick={() => app.setState({ homeTab: name })}
-          >
-            {label}
-          </button>
-        ))}
+      <div className="tabs">
+        <div role="tablist" aria-label="What to open">
+          {TABS.map(([name, label]) => (
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              aria-selected={tab === name}
+              data-testid={`tab-${name}`}
+              onClick={() => app.setState({ homeTab: name })}
+            >
+              {label}
+            </button>
+          ))}
+        </div>
         <span className="spring" />
         <button type="button" className="button plain" data-testid="new-graph" onClick={openEmpty}>
           <Icon name="plus" /> Empty graph

@@ -31,8 +31,10 @@ export function Palette() {
     category === rare[0]?.category && (
       <button
         type="button"
+        role="option"
+        aria-selected={allTypes}
+        tabIndex={-1}
         className="more-types"
-        aria-expanded={allTypes}
         onClick={() => setAllTypes(!allTypes)}
       >
         <Icon name={allTypes ? "chevron_up" : "chevron_down"} size={13} />

@@ -63,7 +63,7 @@ function Mark() {
         <circle cx="24" cy="9" r="3" />
         <circle cx="16" cy="23" r="3" />
       </svg>
-      <span className="mark-name">Wiregrad</span>
+      <h1 className="mark-name">Wiregrad</h1>
     </span>
   );
 }

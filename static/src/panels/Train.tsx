@@ -119,8 +119,13 @@ function RunNumbers() {
   );
 }
 
-const paceText = (run: RunInfo, pace: number) =>
-  run.state === "running" && pace > 0 ? (pace < 10 ? pace.toFixed(1) : showCount(pace)) : "–";
+/** The speed it has, or the speed it had on the whole. */
+function paceText(run: RunInfo, latest: number): string {
+  const whole = run.seconds > 0 ? run.step / run.seconds : 0;
+  const pace = run.state === "running" ? latest : whole;
+  if (pace <= 0) return "–";
+  return pace < 10 ? pace.toFixed(1) : showCount(pace);
+}
 
 interface FigureProps {
   label: string;

@@ -122,6 +122,9 @@ export const NO_SUMMARY: Summary = {
   problems: [],
 };
 
+/** Fast, yet slow enough that a small network is seen to learn. */
+const VISIBLE_SPEED = 5000;
+
 export const app = createStore<AppState>(() => ({
   palette: null,
   gallery: null,
@@ -153,7 +156,7 @@ export const app = createStore<AppState>(() => ({
   logScale: false,
   run: null,
   stepsPerSecond: 0,
-  speed: null,
+  speed: VISIBLE_SPEED,
   streamed: new Set(),
   runStale: false,
 }));

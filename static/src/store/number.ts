@@ -17,11 +17,11 @@ export function showNumber(value: unknown): string {
   return "–";
 }
 
-/** A number in the room of a table cell or an axis. */
+/** A number in at most seven characters, for cells and axes. */
 export function showShort(value: unknown): string {
   if (typeof value !== "number" || Number.isInteger(value)) return showNumber(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return trimZeros(value.toExponential(1));
+  if (size !== 0 && (size >= 1e4 || size < 1e-2)) return trimZeros(value.toExponential(1));
   return trimZeros(value.toPrecision(3));
 }
 
@@ -30,6 +30,7 @@ function trimZeros(text: string): string {
 }
 
 export function showDuration(seconds: number): string {
+  if (seconds < 1) return `${(seconds * 1000).toPrecision(3).replace(/\.0+$/, "")} ms`;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;

@@ -34,7 +34,7 @@ export function keepPreferences(): void {
     theme: theme ?? state.theme,
     panels: { ...state.panels, ...panels },
     logScale: logScale ?? state.logScale,
-    speed: speed ?? null,
+    speed: speed === undefined ? state.speed : speed,
   }));
   wear(app.getState().theme);
   app.subscribe((state, before) => {
