@@ -7,9 +7,13 @@ const MOST_COLUMNS = 4;
 
 /** A value in the least room: a number, a small table, or what sums a large one up. */
 export function ValueView({ value, testId }: { value: Value | undefined; testId?: string }) {
+  // Room by the shape, not by the digits: a card must not twitch while its values change.
+  const tensor = value && value.shape.length > 0 ? value : null;
+  const columns = tensor ? (tensor.data ? columnsOf(tensor.shape) : 2) : 0;
   return (
     <div
       className={`value mono${value && !value.finite ? " not-finite" : ""}`}
+      style={{ "--columns": columns } as CSSProperties}
       data-testid={testId}
     >
       {value ? <Content value={value} /> : <span className="faint">–</span>}
