@@ -5,7 +5,7 @@ import { colour, font } from "../controls/paint";
 import { useApp } from "../controls/useApp";
 import type { RunEvent } from "../protocol";
 import { app, series } from "../store/app";
-import { showCount, showNumber, showShort } from "../store/number";
+import { showCount, showNumber } from "../store/number";
 
 /** The range of the costs in view, with air around them. */
 function rangeOf(log: boolean, low: number | null, high: number | null): uPlot.Range.MinMax {
@@ -37,7 +37,7 @@ function axes(): uPlot.Axis[] {
     {
       ...shared,
       size: 56,
-      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : showShort(tick))),
+      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : showNumber(tick))),
     },
   ];
 }

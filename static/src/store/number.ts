@@ -17,11 +17,12 @@ export function showNumber(value: unknown): string {
   return "–";
 }
 
-/** A number in at most seven characters, for cells and axes. */
+/** A number in about six characters, for the cells of a table. */
 export function showShort(value: unknown): string {
   if (typeof value !== "number" || Number.isInteger(value)) return showNumber(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e4 || size < 1e-2)) return trimZeros(value.toExponential(1));
+  if (size >= 1e4) return trimZeros(value.toExponential(1)).replace("+", "");
+  if (size !== 0 && size < 1e-2) return value.toExponential(0);
   return trimZeros(value.toPrecision(3));
 }
 

@@ -5,7 +5,7 @@ const WIDTH = 168;
 const HEAD = 48;
 const ROW = 20;
 const BODY = 36;
-const LINE = 20;
+const LINE = 17;
 const MOST_LINES = 6;
 
 /** About how large a card will be, before it was ever drawn. */
