@@ -14,10 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app import weights
-from app.errors import StorageError
-from app.graphs import OpenGraph
+from app.errors import NotFoundError, StorageError
 from app.points import NONE, Points, join
-from app.process import WorkerProcess
+from app.process import RING_CAPACITY, WorkerProcess
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ STOP_SECONDS = {"running": 1.5, "paused": 1.5}
 COMPILER_STOP_SECONDS = 0.3
 KILL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+BIG_COMMIT = 250_000
 MAX_PENDING = 1_000_000
 
 
@@ -52,9 +52,8 @@ class Collector:
     are kept until it takes them again; meanwhile the ring fills up and the worker waits.
     """
 
-    def __init__(self, run: Run, graph: OpenGraph, runs: Runs) -> None:
+    def __init__(self, run: Run, runs: Runs) -> None:
         self.run = run
-        self.graph = graph
         self.runs = runs
         self.now = run.stored
         self.values: dict[str, Any] = {}
@@ -126,10 +125,11 @@ class Collector:
         """Start the worker, follow it to its end, and leave a complete record."""
         reason = "The server failed at this run; its log says where."
         try:
-            worker = self.runs.workers.take()
+            worker = self.runs.workers.take(self.now.document)
             worker.send(
                 {
-                    "document": json.loads(self.now.document),
+                    "do": "train",
+                    "document": self.now.document,
                     "steps": self.now.steps,
                     "seed": self.now.seed,
                     "device": self.now.device,
@@ -147,21 +147,26 @@ class Collector:
 
     def follow(self, worker: WorkerProcess) -> None:
         """Listen to the worker until it is gone."""
+        patience = TICK_SECONDS
         while True:
             try:
-                message = worker.receive(TICK_SECONDS)
+                message = worker.receive(patience)
             except EOFError:
                 break
             if message is not None:
                 self.hear(message)
-            self.drain(worker)
-            self.store()
+            # A ring that fills up fast is emptied again at once.
+            busy = self.drain(worker) > RING_CAPACITY // 4
+            patience = 0.0 if busy else TICK_SECONDS
+            if not busy or len(self.points) > BIG_COMMIT:
+                self.store()
         self.drain(worker)
 
     def hear(self, message: bytes) -> None:
         """Take in one piece of news; after the news of an end come the weights."""
         if self.ended is not None and not message.startswith(b'{"what"'):
-            self.graph.hold(weights.unpack(message))
+            with contextlib.suppress(NotFoundError):
+                self.runs.graphs.get(self.now.graph_id).hold(weights.unpack(message))
             return
         news = json.loads(message)
         match news.pop("what"):
@@ -192,15 +197,17 @@ class Collector:
         else:
             waiting.set_result(state)
 
-    def drain(self, worker: WorkerProcess) -> None:
-        """Take new points out of the ring, unless too many wait for the disk."""
-        if len(self.points) < MAX_PENDING:
-            steps, values = worker.block.ring.drain()
-            if len(steps):
-                self.points = join([self.points, Points(steps, values)])
-                cost = float(values[-1])
-                self.now = replace(self.now, step=max(self.now.step, int(steps[-1])), cost=cost)
-                self.changed = True
+    def drain(self, worker: WorkerProcess) -> int:
+        """Take new points out of the ring, unless too many wait for the disk; returns how many."""
+        if len(self.points) >= MAX_PENDING:
+            return 0
+        steps, values = worker.block.ring.drain()
+        if len(steps):
+            self.points = join([self.points, Points(steps, values)])
+            step, cost = max(self.now.step, int(steps[-1])), float(values[-1])
+            self.now = replace(self.now, step=step, cost=cost)
+            self.changed = True
+        return len(steps)
 
     def store(self) -> bool:
         """Commit what is new and show it; False when the disk refuses for now."""
@@ -210,6 +217,9 @@ class Collector:
             return False
         try:
             self.run.storage.record(self.now, METRIC, self.points, self.events)
+        except NotFoundError:  # the graph was deleted, and the run with it
+            self.changed = False
+            return True
         except StorageError as error:
             if not self.retry_at:
                 self.runs.notice("error", f"{error.message} The runs wait until it can be.")

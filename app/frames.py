@@ -6,6 +6,7 @@ frame is made when it has acknowledged the last one, from everything since.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.runs import Run
+
+logger = logging.getLogger("wiregrad")
 
 FRAME_SECONDS = 0.05
 FROM_THE_START = -1
@@ -116,7 +119,14 @@ class Frames:
             self.wake()
 
         subscription.awaited = True
-        self.send("run_frame", subscription.frame(), subscription.sid, acknowledged)
+        try:
+            frame = subscription.frame()
+        except Exception:
+            # The run or the disk may be gone; the other subscribers want their frames.
+            logger.exception("no frame of run %s", subscription.run.run_id)
+            self.unsubscribe(subscription.sid, subscription.run.run_id)
+            return
+        self.send("run_frame", frame, subscription.sid, acknowledged)
 
     def close(self) -> None:
         """Send the last news and end."""

@@ -21,12 +21,15 @@ def graph_open(services: Services, _client: Client, source: dict[str, Any]) -> d
         case _:
             graph = services.graphs.create(document.empty())
     with graph.lock:
-        return {
+        reply: dict[str, Any] = {
             "graph_id": graph.graph_id,
             "revision": graph.revision,
             "document": graph.document.data,
             "report": graph.report(),
         }
+    if reply["report"]["trainable"]:
+        services.runs.prepare(graph)
+    return reply
 
 
 @handles
@@ -40,7 +43,10 @@ def graph_edit(
     graph = services.graphs.get(graph_id)
     with graph.lock:
         graph.edit(base_revision, patches)
-        return {"revision": graph.revision, "report": graph.report()}
+        reply: dict[str, Any] = {"revision": graph.revision, "report": graph.report()}
+    if reply["report"]["trainable"]:
+        services.runs.prepare(graph)
+    return reply
 
 
 @handles

@@ -23,7 +23,7 @@ from engine.training.ring import Ring
 
 # The block of memory that both processes see: the control word, then the ring of costs.
 CONTROL_BYTES = 64
-RING_CAPACITY = 1 << 16
+RING_CAPACITY = 1 << 17
 BLOCK_BYTES = CONTROL_BYTES + Ring.bytes_needed(RING_CAPACITY)
 ATTEND = 1  # any value but 0 in the control word makes the native loop come back
 
@@ -46,6 +46,7 @@ class WorkerProcess:
     def __init__(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - bury closes it
         self.sending = threading.Lock()
+        self.preparing: str | None = None
         self.connection, theirs = Pipe()
         memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
         with theirs, tempfile.TemporaryFile(dir=memory) as file:
@@ -82,6 +83,16 @@ class WorkerProcess:
         except OSError:
             raise EOFError from None
         return None
+
+    def prepare(self, document: str) -> None:
+        """Have a worker without an order compile a document, so that a run of it starts at once."""
+        self.preparing = document
+        self.send({"do": "prepare", "document": document})
+
+    def is_free_for(self, document: str) -> bool:
+        """Whether it lives and is not busy preparing something else."""
+        idle = self.block.control[0] == 0 or self.preparing == document
+        return idle and self.process.poll() is None
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the worker and whatever it has started."""
@@ -132,16 +143,23 @@ class Workers:
                 )
             self.busy += 1
 
-    def take(self) -> WorkerProcess:
-        """A worker for a run that has a place."""
+    def take(self, document: str) -> WorkerProcess:
+        """A worker for a run of a document that has a place."""
         with self.lock:
             waiting, self.spare = self.spare, None
         worker = (waiting or self.starter.submit(WorkerProcess)).result()
-        if worker.process.poll() is not None:
+        if not worker.is_free_for(document):
+            worker.kill()
             worker.bury()
             worker = self.starter.submit(WorkerProcess).result()
         self.refill()
         return worker
+
+    def prepare(self, document: str) -> None:
+        """Let the spare compile a document that may be trained soon."""
+        with self.lock:
+            if self.spare is not None and self.spare.done():
+                self.spare.result().prepare(document)
 
     def release(self) -> None:
         """Give a place back."""

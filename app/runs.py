@@ -17,6 +17,7 @@ from app.process import Workers
 from app.storage import StoredRun, StoredRuns
 from app.storage.database import new_id
 from app.values import nested
+from engine.program import Program
 
 MAX_TAIL = 1_000_000
 FIRST_EPOCH = 1
@@ -94,6 +95,7 @@ class Runs:
         self.wake = wake
         self.notice = notice
         self.closing = False
+        self._prepared: Program | None = None
         self._active: dict[str, Collector] = {}
         self._lock = threading.Lock()
 
@@ -138,8 +140,17 @@ class Runs:
             raise
         run = Run(stored, self.storage)
         with self._lock:
-            self._active[run.run_id] = Collector(run, graph, self)
+            self._active[run.run_id] = Collector(run, self)
         return run
+
+    def prepare(self, graph: OpenGraph) -> None:
+        """Compile a graph in the background that may be trained soon."""
+        with graph.lock:
+            program, text = graph.program, graph.document.text()
+        # Moving a node about makes no new program.
+        if program is not self._prepared:
+            self._prepared = program
+            self.workers.prepare(text)
 
     def ended(self, collector: Collector) -> None:
         """Forget the collector of a run that is over."""

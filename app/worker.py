@@ -6,6 +6,7 @@ memory. Nothing here reads or writes the database, and nothing a user made is ev
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import json
@@ -27,6 +28,7 @@ from engine.program import Program
 from engine.program.values import shown
 from engine.training import Trainer
 
+SETTLE_SECONDS = 0.5
 CHUNK_SECONDS = 0.02
 NEWS_SECONDS = 0.05
 # News may take this share of the time, however large the tensors are that they sum up.
@@ -42,10 +44,11 @@ def main() -> None:
     settle()
     connection = Connection(server)
     commands = Commands(connection)
-    order = commands.wait(None)
+    block = Block(memory)
+    order = wait_for_order(commands, block)
     news = News(connection)
     try:
-        Training(order, commands, news, Block(memory)).run()
+        Training(order, commands, news, block).run()
     except EngineError as error:
         news.send("failed", error=error.to_json())
     except MemoryError:
@@ -66,6 +69,21 @@ def settle() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_for_order(commands: Commands, block: Block) -> dict[str, Any]:
+    """The order to train; until it comes, compile what is likely to be trained."""
+    command = commands.wait(None)
+    while command["do"] == "prepare":
+        try:
+            command = commands.wait(SETTLE_SECONDS)
+        except queue.Empty:
+            # Nobody is typing any more.
+            with contextlib.suppress(EngineError, MemoryError):
+                Trainer(Program(document.parse(command["document"]))).compile()
+            block.control[0] = 0
+            command = commands.wait(None)
+    return command
 
 
 class Commands:
