@@ -86,6 +86,8 @@ function RunNumbers() {
   const pace = useApp((state) => state.stepsPerSecond);
   const stale = useApp((state) => state.runStale);
   const summary = useApp((state) => state.summary);
+  const open = useApp((state) => state.doc !== null);
+  if (!open) return null;
   if (!run) {
     const why = summary.problem ?? "Choose a cost in the inspector to train this graph.";
     return (
