@@ -67,6 +67,8 @@ class Fold:
     start: the accumulator at first.  step: the accumulator after one more element, of `{acc}`
     and `{x}`.  finish: the result, of `{acc}` and the number of elements `{n}`.
     accumulator: the dtype in which it is kept, by that of the input.
+    Besides what `scalar` texts use, a step may call `accumulate` (a sum in any order), `greatest`
+    and `least` (NaN if there is one).
     """
 
     start: str

@@ -187,9 +187,39 @@ class Kernel:
             whole = access.buffer.extents[at + 1 : at + 2]
             if axes != [(0, 1, outer), (0, 1, inner)] or element[at : at + 2] != tuple(axes):
                 return False
-            if whole[0].root() is not inner.extent.root():
+            if access.buffer.reused > at or whole[0].root() is not inner.extent.root():
                 return False
         return True
+
+    # Sharing memory.
+
+    def reuse(self, storages: set[Storage]) -> None:
+        """Keep only one row of what is used up in the turn of a loop that computes it."""
+        accesses: dict[Storage, list[tuple[Primitive, Access]]] = defaultdict(list)
+        for p in self.places:
+            for access in (p.target, *p.reads()):
+                if access.storage in storages:
+                    accesses[access.storage].append((p, access))
+        for uses in accesses.values():
+            buffer = uses[0][1].buffer
+            if all(access.buffer is buffer for _, access in uses):
+                elements = [self.element(p, access) for p, access in uses]
+                buffer.reuse(self._used_up(elements))
+
+    @staticmethod
+    def _used_up(elements: Sequence[Element]) -> int:
+        """How many of the first axes are always walked along by the same loop.
+
+        The last axis is not among them: a loop over single elements would have to run them one
+        after the other.
+        """
+        count = 0
+        for axis in list(zip(*elements, strict=True))[:-1]:
+            start, step, loop = axis[0]
+            if (start, step) != (0, 1) or loop is None or any(e != axis[0] for e in axis):
+                break
+            count += 1
+        return count
 
 
 def _conflicts(earlier: Primitive, later: Primitive) -> Iterator[tuple[Access, Access]]:
@@ -226,9 +256,6 @@ def fuse(primitives: Sequence[Primitive | Product]) -> list[Step]:
         writers[p.target.storage].append(p)
         for access in p.reads():
             readers[access.storage].append(p)
-    for step in steps:
-        if isinstance(step, Kernel):
-            step.collapse()
     return steps
 
 
@@ -242,8 +269,30 @@ def _kernel_for(steps: list[Step], earliest: int) -> int:
     return len(steps) - 1
 
 
-def materialise(steps: Sequence[Step]) -> set[Storage]:
-    """The memory that is needed: what is kept, constant, or read where it is not at hand."""
+def settle(steps: Sequence[Step]) -> set[Storage]:
+    """Decide what lies in memory, and where loops and memory can be shared.
+
+    Returns the storages that are needed: those that are kept, constant, or read where their
+    value is not at hand.
+    """
+    needed = _needed(steps)
+    shared: dict[Storage, int] = defaultdict(int)
+    for step in steps:
+        for storage in {s for p in _parts(step) for s in storages(p)}:
+            shared[storage] += 1
+    for step in steps:
+        if isinstance(step, Kernel):
+            own = {s for s in needed if shared[s] == 1 and not (s.kept or s.given)}
+            step.reuse(own)
+            step.collapse()
+    return needed
+
+
+def _parts(step: Step) -> Sequence[Primitive | Product]:
+    return list(step.places) if isinstance(step, Kernel) else [step]
+
+
+def _needed(steps: Sequence[Step]) -> set[Storage]:
     needed: set[Storage] = set()
     makers: dict[Storage, list[Primitive]] = defaultdict(list)
     kernels = [step for step in steps if isinstance(step, Kernel)]

@@ -84,10 +84,15 @@ class Storage:
 
 @dataclass(eq=False)
 class Buffer:
-    """A storage seen as a dense array in C order; axes of length 1 that stretch are left out."""
+    """A storage seen as a dense array in C order; axes of length 1 that stretch are left out.
+
+    reused: how many of the first axes share their memory, because what lies at one place of
+    them is not needed any more when the next one is computed.
+    """
 
     storage: Storage
     extents: tuple[Extent, ...]
+    reused: int = 0
 
     @classmethod
     def new(cls, dtype: str, extents: Sequence[Extent], **facts: Any) -> Buffer:
@@ -103,7 +108,12 @@ class Buffer:
         for extent in reversed(self.extents):
             strides.append(step)
             step *= extent.length
-        return tuple(reversed(strides))
+        return (0,) * self.reused + tuple(reversed(strides))[self.reused :]
+
+    def reuse(self, axes: int) -> None:
+        """Let the first axes share their memory."""
+        self.reused = axes
+        self.storage.length = int(np.prod([e.length for e in self.extents[axes:]]))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +21,7 @@ BLAS_WORK = 1024
 NATIVE = DISCRETE | {"float32", "float64"}
 RADIX = 1 << 48
 IDENTITY = "{x}"
-MULTIPLY_ADD = "{acc} + {x} * {y}"
+MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
 
 
 class Lowering:
@@ -38,6 +38,7 @@ class Lowering:
         self.views: dict[Variable, View] = {}
         self.primitives: list[Primitive | Product] = []
         self._literals: dict[View, Literal] = {}
+        self._constants: dict[Hashable, View] = {}
         self.leaves: list[Variable] = []
         for v in dict.fromkeys([*graph.leaves(), *given]):
             self._leaf(v)
@@ -48,7 +49,9 @@ class Lowering:
 
     def _leaf(self, v: Variable) -> None:
         if isinstance(v, Constant):
-            self.views[v] = self._constant(v.data, v.broadcastable)
+            if v.identity not in self._constants:
+                self._constants[v.identity] = self._constant(v.data, v.broadcastable)
+            self.views[v] = self._constants[v.identity]
             return
         known = self.types[v]
         self._check_dtype(v, None)
@@ -368,6 +371,9 @@ _Rule = Callable[[Lowering, Apply], None]
 
 def _cast(low: Lowering, node: Apply) -> None:
     (x,) = node.inputs
+    if x.dtype == node.out.dtype:
+        low.views[node.out] = low.views[x]
+        return
     text = "{x} != 0" if node.out.dtype == "bool" else IDENTITY
     low.map(node, text, {"x": low.views[x]}, x.dtype, node.out.dtype, x.ndim)
 

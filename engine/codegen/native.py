@@ -15,7 +15,7 @@ from engine.codegen.cpu.compiler import ENTRY, compile_kernel
 from engine.codegen.cpu.emit import emit
 from engine.codegen.cpu.machine import Loaded
 from engine.codegen.cpu.runner import run, runner
-from engine.codegen.fuse import Kernel, fuse, materialise
+from engine.codegen.fuse import Kernel, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array
 from engine.codegen.plan import Plan
@@ -107,7 +107,7 @@ class Native:
 
     def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
         steps = fuse(plan.primitives)
-        needed = materialise(steps)
+        needed = settle(steps)
         entries = []
         for done, step in enumerate(steps):
             progress(done, len(steps))

@@ -34,7 +34,7 @@ sum = reduction(
         x, axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype.name)
     ),
     result=sum_dtype,
-    fold=Fold(start="T(0)", step="{acc} + {x}", accumulator=accumulator),
+    fold=Fold(start="T(0)", step="accumulate({acc}, {x})", accumulator=accumulator),
     grad=lambda g, y, x, axis, keepdims: [OPS["fill"](x, restore_axes(g, x, axis, keepdims))],
 )
 
@@ -74,7 +74,7 @@ mean = reduction(
     result=to_float,
     fold=Fold(
         start="T(0)",
-        step="{acc} + {x}",
+        step="accumulate({acc}, {x})",
         finish="{acc} / {n}",
         accumulator=lambda dtype: accumulator(to_float(dtype)),
     ),
@@ -96,7 +96,7 @@ max = reduction(
     tex=r"\max {x}",
     doc="The largest element over the axes; NaN if there is one.",
     numpy=lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
-    fold=Fold(start="LOWEST", step="{x} if {x} > {acc} or {x} != {x} else {acc}"),
+    fold=Fold(start="LOWEST", step="greatest({acc}, {x})"),
     grad=_extreme_grad,
 )
 
@@ -106,7 +106,7 @@ min = reduction(
     tex=r"\min {x}",
     doc="The smallest element over the axes; NaN if there is one.",
     numpy=lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims),
-    fold=Fold(start="HIGHEST", step="{x} if {x} < {acc} or {x} != {x} else {acc}"),
+    fold=Fold(start="HIGHEST", step="least({acc}, {x})"),
     grad=_extreme_grad,
 )
 

@@ -7,6 +7,7 @@ pointers, n for lengths, o for offsets, i for loops, v for values, a for accumul
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +86,8 @@ class _Emitter:
     def source(self) -> Source:
         body = self._body(self.kernel.root, 1) or [INDENT + "pass"]
         names = (*self.pointers.values(), *self.lengths.values(), *self.offsets.values())
-        text = "\n".join([f"def kernel({', '.join(names)}):", *body]) + "\n"
+        given = textwrap.wrap(", ".join(names), 96, initial_indent=INDENT, subsequent_indent=INDENT)
+        text = "\n".join(["def kernel(", *given, "):", *body]) + "\n"
         offsets = tuple(offset for _, offset in self.offsets)
         return Source(text, tuple(self.pointers), tuple(self.lengths), offsets)
 
@@ -267,7 +269,7 @@ class _Emitter:
             if start:
                 offset += start * strides[axis]
                 literal = literal and all(e.literal for e in extents[axis:])
-            if loop is not None and not loop.joined:
+            if loop is not None and not loop.joined and axis >= access.buffer.reused:
                 terms.append(self._term(self.variables[loop], step, inner))
         if offset and literal:
             terms.append(str(offset))
