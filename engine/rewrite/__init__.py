@@ -70,7 +70,13 @@ def optimize(
     _known(out | back, _names())
     if strict:
         out |= {ERASES_NAN, HIDES_ERROR}
-    driver = Driver(graph, steps=1000 + STEPS_PER_NODE * len(graph), seconds=seconds, check=check)
+    driver = Driver(
+        graph,
+        steps=1000 + STEPS_PER_NODE * len(graph),
+        seconds=seconds,
+        may_cancel=ERASES_NAN not in out - back,
+        check=check,
+    )
     rules: list[Rule] = []
     for phase in PIPELINE:
         rules += [r for r in phase.rules if not _labels(r) & out or _labels(r) & back]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.graph import Apply, Variable
-from engine.ops.arithmetic import abs, inv, maximum, minimum, neg, pow, sqr, sqrt
+from engine.ops.arithmetic import abs, inv, maximum, minimum, neg, pow, sqr, sqrt, sub
 from engine.ops.logic import cast, eq, fill, switch
 from engine.rewrite.numbers import constant, number_of
 from engine.rewrite.pattern import Sides
@@ -246,7 +246,24 @@ def collect_equal_factors(node: Apply, view: View) -> Variable | None:
 def cancel_equal_factors(node: Apply, view: View) -> Variable | None:
     """What is multiplied and divided again need not be computed, if it is not zero or infinite."""
     form = _product(node, view)
-    return None if form is None or not form.cancelled else form.build()
+    return form.build() if form and form.cancelled else None
+
+
+@canonicalize.computed(PRODUCTS, example=lambda x, y, z: -x * (y - z))
+def turn_difference(node: Apply, view: View) -> Variable | None:
+    """A minus in front of a difference turns it around: -(x - y) is y - x."""
+    form = _product(node, view)
+    if form is None or form.cancelled or form.number() != -1:
+        return None
+    for v, e in form.factors.items():
+        difference = v.owner is not None and v.owner.op is sub and not view.is_shared(v)
+        if e == 1 and v.owner is not None and difference and v.dtype == form.dtype:
+            turned = form.copy()
+            turned.scale(-1, 1)
+            turned.multiply(v, -1)
+            turned.multiply(sub(v.owner.inputs[1], v.owner.inputs[0]), 1)
+            return turned.build()
+    return None
 
 
 def _product(node: Apply, view: View) -> Product | None:

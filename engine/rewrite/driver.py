@@ -32,15 +32,24 @@ class Driver:
     """Rewrites one graph.
 
     steps, seconds: the most that may be spent; what is left undone then is said on the film.
+    may_cancel: whether rules may let factors cancel though that may hide a NaN.
     check: hold the whole graph against the measure after every step.
     """
 
-    def __init__(self, graph: Graph, *, steps: int, seconds: float, check: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        steps: int,
+        seconds: float,
+        may_cancel: bool = True,
+        check: bool = False,
+    ) -> None:
         self.graph = graph
         self.film = Film(graph)
         self.check = check
         self._equals = Equals(graph.toposort())
-        self._view = View(graph, self._equals)
+        self._view = View(graph, self._equals, may_cancel=may_cancel)
         self._failed: set[str] = set()
         self._steps = steps
         self._deadline = perf_counter() + seconds

@@ -30,10 +30,22 @@ def weight(node: Apply) -> int:
 
     The extent is one more than the number of axes that are walked along, a stand-in for sizes
     that are not known yet.  Each variable that is read adds 1, so that s + s weighs more than 2s,
-    and so does a minus, so that -a - b weighs more than -(a + b).
+    one that is computed 2, because it has to be waited for, and each detour 1.
     """
-    read = sum(number_of(v) is None for v in node.inputs) + (node.op.name == "sub")
-    return work(node.op) * _extent(node) + read + HAZARD * hazard(node)
+    read = sum(0 if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs)
+    return work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node)
+
+
+def _detour(node: Apply) -> int:
+    """1 for what could be said more directly at the same cost."""
+    if node.op.name == "sub":
+        return 1  # -a - b is -(a + b)
+    first = node.inputs[0].owner if node.inputs else None
+    if first is None:
+        return 0
+    # An order of axes, or a shape, comes from further up than where something was computed.
+    further = node.op.from_shape or node.op.name in {"dimshuffle", "fill"}
+    return int(further and (first.op.is_elementwise or first.op.name == "dimshuffle"))
 
 
 @cache

@@ -189,10 +189,16 @@ class Law:
 
     def _in_product(self, node: Apply, view: View) -> Variable | None:
         """Look for the left side among the factors of a product, as often as it is in there."""
-        assert self.product is not None
         if view.is_part_of(node.out, FAMILY):
             return None
-        whole = view.product(node.out)
+        whole = self._with_right_side(view.product(node.out), view)
+        if whole is None:
+            whole = self._with_right_side(view.product(node.out, deep=True), view)
+        return None if whole is None else whole.build()
+
+    def _with_right_side(self, whole: Product, view: View) -> Product | None:
+        """The product with the right side in place of the factors that are the left side."""
+        assert self.product is not None
         if whole.cancelled or not whole.is_sound() or not self._may_occur(whole):
             return None
         found: list[Variable] = []
@@ -214,13 +220,14 @@ class Law:
         if not choose(self.factors, {}):
             return None
         times = min(whole.factors[v] // e for v, e in used.items())
-        whole = whole.copy()
+        changed = whole.copy()
         for v, e in used.items():
-            whole.multiply(v, -e * times)
-        whole.multiply(found[0], times)
-        whole.scale(self.product.coefficient, -times)
-        whole.scale(self.product.divisor, times)
-        return whole.build()
+            changed.multiply(v, -e * times)
+        changed.cancelled = False
+        changed.multiply(found[0], times)
+        changed.scale(self.product.coefficient, -times)
+        changed.scale(self.product.divisor, times)
+        return None if changed.cancelled and not view.may_cancel else changed
 
     def _may_occur(self, whole: Product) -> bool:
         present = {v.owner.op for v in whole.factors if v.owner is not None}

@@ -13,6 +13,8 @@ FAMILY = frozenset({"mul", "true_div", "inv", "neg", "sqr", "pow"})
 """The ops that a normal form looks through."""
 
 LARGEST_POWER = 64
+LARGEST = 10_000
+"""Applies that a normal form is read from; what lies deeper is left as it is."""
 
 
 @dataclass
@@ -131,8 +133,8 @@ def _axes(v: Variable) -> int:
 def product_of(v: Variable, is_shared: Callable[[Variable], bool]) -> Product:
     """The normal form of a variable.
 
-    Looks through products, quotients, signs and whole powers of the same dtype that nobody else
-    reads, so that nothing is computed twice afterwards.
+    Looks through products, quotients, signs and whole powers of the same dtype, as long as they
+    are not shared: what others read too would have to be computed twice.
     """
     form = Product(v.dtype)
     stack = [(v, 1)]
@@ -141,7 +143,11 @@ def product_of(v: Variable, is_shared: Callable[[Variable], bool]) -> Product:
         number = number_of(part)
         if number and v.dtype != "bool":
             form.scale(number, exponent)
-        elif part.dtype == v.dtype != "bool" and (part is v or not is_shared(part)):
+        elif (
+            part.dtype == v.dtype != "bool"
+            and form.size < LARGEST
+            and (part is v or not is_shared(part))
+        ):
             inner = _opened(part, exponent)
             if inner is None:
                 form.multiply(part, exponent)

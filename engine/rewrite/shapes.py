@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from engine.graph import OPS, Apply, Variable
 from engine.op import restore_axes
+from engine.ops.exponential import exp
 from engine.ops.logic import cast, fill
-from engine.ops.reductions import count, mean, sum
+from engine.ops.reductions import count, max, mean, sum
 from engine.ops.shape import dimshuffle
 from engine.rewrite.canonicalize import canonicalize
-from engine.rewrite.numbers import constant
+from engine.rewrite.numbers import constant, number_of
 from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.products import Product
 from engine.rewrite.rule import HIDES_ERROR
 from engine.rewrite.view import View
-from engine.types import DISCRETE
+from engine.types import DISCRETE, normalize_axes
 
 ELEMENTWISE = [op.name for op in set(OPS.values()) if op.is_elementwise]
 
@@ -61,19 +62,19 @@ def cast_before_filling(node: Apply, view: View) -> Variable | None:
 def shape_without_computing(node: Apply, view: View) -> Variable | None:
     """Where only the shape counts, any tensor of that shape will do."""
     model, *others = node.inputs
-    while (smaller := _same_shape(model, view)) is not None:
-        model = smaller
+    model = _shape_source(model, view)
     return None if model is node.inputs[0] else node.op.apply([model, *others], node.params).out
 
 
-def _same_shape(v: Variable, view: View) -> Variable | None:
-    """An input of what computes v that has the same shape."""
-    if v.owner is None or not (v.owner.op.is_elementwise or v.owner.op is cast):
-        return None
-    for x in v.owner.inputs:
-        if x.ndim == v.ndim and x.broadcastable == v.broadcastable and view.lengths.covers(x, v):
-            return x
-    return None
+def _shape_source(v: Variable, view: View) -> Variable:
+    """The variable that v has its shape from, down through all that is elementwise."""
+    while v.owner is not None and (v.owner.op.is_elementwise or v.owner.op is cast):
+        alike = [x for x in v.owner.inputs if x.broadcastable == v.broadcastable]
+        same = next((x for x in alike if view.lengths.covers(x, v)), None)
+        if same is None:
+            break
+        v = same
+    return v
 
 
 @canonicalize.computed(["sum"], example=lambda x, y: sum(fill(x, sum(y))))
@@ -82,32 +83,47 @@ def sum_of_filled(node: Apply, view: View) -> Variable | None:
     filled = node.inputs[0].owner
     if filled is None or filled.op is not fill or node.out.ndim:
         return None
-    value = filled.inputs[1]
-    if value.ndim:
+    model, value = filled.inputs
+    if value.ndim or model.ndim != filled.out.ndim:
         return None
-    return value * cast(count(node.inputs[0]), node.out.dtype)
+    return value * cast(count(model), node.out.dtype)
+
+
+@canonicalize.computed(["sum", "mean", "max", "min"], example=lambda x: max(sum(x, 1, True), 1))
+def fold_one_element(node: Apply, view: View) -> Variable | None:
+    """Folding an axis of length 1 changes nothing, but that the axis may go."""
+    x = node.inputs[0]
+    axes = normalize_axes(node.params["axis"], x.ndim)
+    if x.dtype != node.out.dtype or not all(x.broadcastable[a] for a in axes):
+        return None
+    if node.params["keepdims"] or not axes:
+        return x
+    return dimshuffle(x, tuple(a for a in range(x.ndim) if a not in axes))
 
 
 @canonicalize.computed(["sum", "mean"], example=lambda x, y: sum(x * mean(y), axis=0))
 def scale_after_summing(node: Apply, view: View) -> Variable | None:
-    """A number in front of every term is multiplied once with the sum."""
+    """What is the same for every term is multiplied once with the sum."""
     x = node.inputs[0]
     if x.dtype in DISCRETE or x.owner is None or x.owner.op.name not in PRODUCTS:
         return None
-    if view.product(x).cancelled:
+    form = view.product(x)
+    if form.cancelled or not form.is_sound():
         return None
-    form = view.product(x).copy()
+    form = form.copy()
+    axes = normalize_axes(node.params["axis"], x.ndim)
     number = form.number()
     outside = Product(form.dtype, 1 if number is None else number)
+    if number is not None:
+        form.coefficient = form.divisor = 1
     for v, e in list(form.factors.items()):
-        if v.ndim == 0:
+        reduced = [a - (x.ndim - v.ndim) for a in axes]
+        if all(a < 0 or v.broadcastable[a] for a in reduced) and len(form.factors) > 1:
             form.multiply(v, -e)
-            outside.multiply(v, e)
-    form.coefficient, form.divisor = (
-        form.coefficient if number is None else 1,
-        (form.divisor if number is None else 1),
-    )
-    inner = form.build() if form.factors and (outside.factors or outside.coefficient != 1) else None
+            kept = [a for a in range(v.ndim) if a not in reduced]
+            dropped = not node.params["keepdims"] and len(kept) < v.ndim
+            outside.multiply(dimshuffle(v, tuple(kept)) if dropped else v, e)
+    inner = form.build() if outside.factors or outside.coefficient != 1 else None
     if inner is None or inner.broadcastable != x.broadcastable:
         return None
     outside.multiply(node.op(inner, **node.params), 1)
@@ -145,5 +161,62 @@ def reorder_axes_once(node: Apply, view: View) -> Variable | None:
 @canonicalize.computed(["dimshuffle"], example=lambda x: x.dimshuffle(0, 1))
 def keep_axes_in_order(node: Apply, view: View) -> Variable | None:
     """Axes in the order they have already are left alone."""
-    x = node.inputs[0]
-    return x if node.params["pattern"] == tuple(range(x.ndim)) else None
+    x, pattern = node.inputs[0], node.params["pattern"]
+    if len(pattern) != x.ndim:
+        return None
+    # An axis of length 1 that is dropped and put back in its place is kept.
+    kept = (p == i or (p is None and x.broadcastable[i]) for i, p in enumerate(pattern))
+    return x if all(kept) else None
+
+
+@canonicalize.computed(ELEMENTWISE, example=lambda x: x * sum(x).dimshuffle("x", "x"))
+def stretch_without_new_axes(node: Apply, view: View) -> Variable | None:
+    """New axes in front are there for nothing where a tensor with more axes is read too."""
+    for i, v in enumerate(node.inputs):
+        x = _without_new_axes(v, view) if v.ndim and v.broadcastable[0] else None
+        if x is None:
+            continue
+        inputs = [*node.inputs[:i], x, *node.inputs[i + 1 :]]
+        out = node.op.apply(inputs, node.params).out
+        if out.broadcastable == node.out.broadcastable:
+            return out
+    return None
+
+
+def _without_new_axes(v: Variable, view: View, depth: int = 4) -> Variable | None:
+    """The same values without the axes that were only put in front of them."""
+    number = number_of(v)
+    if number is not None:
+        return constant(number, v.dtype)
+    if v.owner is None or not depth or view.is_shared(v):
+        return v if v.ndim == 0 else None
+    inputs = v.owner.inputs
+    if v.owner.op is dimshuffle:
+        (x,) = inputs
+        in_front = (None,) * (v.ndim - x.ndim) + tuple(range(x.ndim))
+        return x if v.owner.params["pattern"] == in_front else None
+    if v.ndim == 0 or not v.owner.op.is_elementwise:
+        return v if v.ndim == 0 else None
+    lower = [_without_new_axes(x, view, depth - 1) for x in inputs]
+    parts = [x for x in lower if x is not None]
+    return v.owner.op.apply(parts, {}).out if len(parts) == len(inputs) else None
+
+
+@canonicalize.computed(["dimshuffle"], example=lambda x: exp(sum(x, axis=1)).dimshuffle(0, "x"))
+def reorder_axes_first(node: Apply, view: View) -> Variable | None:
+    """Axes are reordered before anything is computed: then the order can meet its origin."""
+    chain: list[Apply] = []
+    x, pattern = node.inputs[0], node.params["pattern"]
+    while x.owner is not None and x.owner.op.is_elementwise and not view.is_shared(x):
+        tensors = [v for v in x.owner.inputs if v.ndim]
+        if len(tensors) != 1 or tensors[0].broadcastable != x.broadcastable:
+            break
+        chain.append(x.owner)
+        x = tensors[0] if x.owner.op is not fill else _shape_source(tensors[0], view)
+    if not chain:
+        return None
+    out = dimshuffle(x, pattern)
+    for apply in reversed(chain):
+        inputs = [out if v.ndim else v for v in apply.inputs]
+        out = apply.op.apply(inputs, apply.params).out
+    return out

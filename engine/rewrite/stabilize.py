@@ -6,6 +6,7 @@ from engine.graph import Apply, Variable
 from engine.ops.exponential import exp, expm1, log, log1p
 from engine.ops.nnet import logsoftmax, sigmoid, softmax, softplus
 from engine.ops.reductions import max, sum
+from engine.ops.shape import dimshuffle
 from engine.rewrite.measure import is_never_positive
 from engine.rewrite.pattern import Sides
 from engine.rewrite.products import FAMILY as PRODUCTS
@@ -128,10 +129,36 @@ def exp_over_sum_of_exp(x: Variable, *, axis: int | None = -1) -> Sides:
     return weights, softmax(x, normalize_axes(axis, x.ndim)[0])
 
 
+def puts_one_axis_back(
+    x: Variable, axis: int | tuple[int, ...] | None, pattern: tuple[int | None, ...]
+) -> bool:
+    """Whether the pattern gives x's shape back after one axis was folded away."""
+    if not is_one_axis(x, axis):
+        return False
+    folded = normalize_axes(axis, x.ndim)[0]
+    back = [*range(folded), None, *range(folded, x.ndim - 1)]
+    return pattern == tuple(back)
+
+
+@stabilize(in_product=True, when=puts_one_axis_back)
+def exp_over_restored_sum_of_exp(
+    x: Variable, *, axis: int | None = -1, pattern: tuple[int | None, ...] = (0, None)
+) -> Sides:
+    """exp(x) overflows above 709 in float64; softmax subtracts the largest x first."""
+    total = dimshuffle(sum(exp(x), axis=axis, keepdims=False), pattern)
+    return exp(x) / total, softmax(x, normalize_axes(axis, x.ndim)[0])
+
+
 @stabilize(in_product=True, when=lambda x: x.ndim == 1, rank=1)
 def exp_over_sum_of_exp_of_vector(x: Variable, *, axis: int | None = None) -> Sides:
     """exp(x) overflows above 709 in float64; softmax subtracts the largest x first."""
     return exp(x) / sum(exp(x), axis=axis, keepdims=False), softmax(x, 0)
+
+
+@stabilize(in_product=True, when=is_one_axis)
+def exp_over_softmax(x: Variable, *, axis: int = -1) -> Sides:
+    """softmax vanishes where x is far below the largest; what it was divided by does not."""
+    return exp(x) / softmax(x, axis), sum(exp(x), axis=axis, keepdims=True)
 
 
 @stabilize
@@ -159,6 +186,20 @@ def log_of_sum_of_exp(
 
 
 # Gradients of costs
+
+
+@stabilize.computed(
+    PRODUCTS,
+    example=lambda x, y, z: z * (x / y) * y + log(x / y),
+    tags=[ERASES_NAN, HIDES_ERROR],
+    domain=(0.5, 3.0),
+)
+def cancel_shared_factors(node: Apply, view: View) -> Variable | None:
+    """x / y * y is x, also where x / y is needed elsewhere; y may be zero or infinite."""
+    if node.out.dtype in DISCRETE or view.is_part_of(node.out, PRODUCTS):
+        return None
+    form = view.product(node.out, deep=True)
+    return form.build() if form.cancelled and form.is_sound() else None
 
 
 @stabilize.computed(

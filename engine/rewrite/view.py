@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 from engine.graph import OPS, Apply, Graph, Variable
 from engine.rewrite.equals import Equals
 from engine.rewrite.lengths import Lengths
@@ -10,12 +13,17 @@ from engine.rewrite.sums import Sum, sum_of
 
 
 class View:
-    """A graph as rules see it: they read it, only the driver changes it."""
+    """A graph as rules see it: they read it, only the driver changes it.
 
-    def __init__(self, graph: Graph, equals: Equals) -> None:
+    lengths: which axes are equally long.  may_cancel: whether a factor and its inverse may go,
+    though that may hide a NaN.
+    """
+
+    def __init__(self, graph: Graph, equals: Equals, *, may_cancel: bool = True) -> None:
         self._graph = graph
         self._equals = equals
-        self._products: dict[Variable, Product] = {}
+        self.may_cancel = may_cancel
+        self._products: dict[tuple[Variable, bool], Product] = {}
         self._sums: dict[Variable, Sum] = {}
         self.lengths = Lengths()
 
@@ -39,11 +47,15 @@ class View:
             for reader in self._graph.readers(v)
         )
 
-    def product(self, v: Variable) -> Product:
-        """The normal form of v as a product; to change it, change a copy."""
-        form = self._products.get(v)
+    def product(self, v: Variable, *, deep: bool = False) -> Product:
+        """The normal form of v as a product; to change it, change a copy.
+
+        deep: also through a few parts that others read as well.
+        """
+        form = self._products.get((v, deep))
         if form is None:
-            form = self._products[v] = product_of(v, self.is_shared)
+            hidden = _after(DEEP) if deep else self.is_shared
+            form = self._products[v, deep] = product_of(v, hidden)
         return form
 
     def sum(self, v: Variable) -> Sum:
@@ -62,3 +74,13 @@ class View:
         """Whether y is -x, as far as sums tell."""
         total = sum_of(OPS["add"](x, y), lambda v: False)
         return not total.number and not any(t.coefficient for t in total.terms.values())
+
+
+DEEP = 24
+"""Parts that a deep normal form looks through."""
+
+
+def _after(count: int) -> Callable[[Variable], bool]:
+    """False for the first so many variables that it is asked about."""
+    numbers = itertools.count()
+    return lambda v: next(numbers) >= count
