@@ -6,6 +6,7 @@ token, and writes to its socket from two threads at once.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -27,6 +28,7 @@ MAX_STRANGER_MESSAGE = 4_096
 MAX_WAITING = 64
 MAX_STRANGER_SECONDS = 10.0
 # engine.io's packets from a client: close, pong, and text messages that are Socket.IO packets.
+PONG = "3"
 PACKET = re.compile(r"1$|3$|4[0-6]")
 
 
@@ -52,14 +54,18 @@ class WholeWrites:
 class Connection(simple_websocket.Server):  # type: ignore[misc]
     """One websocket, at first a stranger's: small messages and ten seconds to show the token."""
 
-    def __init__(self, environ: WSGIEnvironment, **options: Any) -> None:
+    def __init__(self, environ: WSGIEnvironment, on_pong: Callable[[], None]) -> None:
+        """`on_pong` is called when the client shows that it lives, even while it is being served.
+
+        engine.io itself would hear it only after the request that it is busy with, and take a
+        client for dead that waits for a large graph.
+        """
+        self.on_pong = on_pong
         self.room = threading.Condition()
         self.admitted = False
         self.since = time.monotonic()
         environ["werkzeug.socket"] = WholeWrites(environ["werkzeug.socket"])
-        super().__init__(
-            environ, receive_bytes=65_536, max_message_size=MAX_STRANGER_MESSAGE, **options
-        )
+        super().__init__(environ, receive_bytes=65_536, max_message_size=MAX_STRANGER_MESSAGE)
         environ[CONNECTION] = self
         if environ.get(ADMITTED):
             self.admit()
@@ -91,6 +97,10 @@ class Connection(simple_websocket.Server):  # type: ignore[misc]
             self.event.set()
             return False
         going: bool = super()._handle_events()
+        while PONG in self.input_buffer:
+            with contextlib.suppress(ValueError):  # when the other thread was first to take it
+                self.input_buffer.remove(PONG)
+                self.on_pong()
         with self.room:
             # Reading stops here, so that what the client sends on waits in its own socket.
             while going and self.connected and len(self.input_buffer) >= MAX_WAITING:
@@ -110,10 +120,11 @@ class ConnectionWSGI:
         """`opened` holds the connections there are; this one adds and removes itself."""
         self.opened = opened
         self.handler = handler
+        self.socket: Any = handler.__self__  # type: ignore[attr-defined]
         self.ws: Connection
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        self.ws = Connection(environ)
+        self.ws = Connection(environ, self.socket.schedule_ping)
         self.opened.add(self)
         try:
             self.handler(self)

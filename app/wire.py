@@ -50,6 +50,7 @@ def handles(handler: Handler) -> Handler:
     name = handler.__name__
     if name not in REQUESTS:
         raise LookupError(f"{name} is not declared in app/protocol.py")
+    handler.__doc__ = REQUESTS[name].doc
     HANDLERS[name] = handler
     return handler
 

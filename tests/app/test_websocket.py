@@ -11,7 +11,7 @@ import pytest
 import websocket
 
 from app.websocket import MAX_MESSAGE, MAX_STRANGER_MESSAGE
-from app.wire import Bucket
+from app.wire import HANDLERS, Bucket
 from tests.app.talk import PATIENCE, TOKEN, Site, Tab
 
 ENGINE_PING = "2"
@@ -199,6 +199,21 @@ def test_the_bucket_gives_a_burst_and_then_waits(monkeypatch: pytest.MonkeyPatch
     for _ in range(15):
         bucket.take()
     assert sum(slept) == pytest.approx(1.0)
+
+
+def test_a_sign_of_life_is_heard_while_a_request_is_handled(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, gate = threading.Event(), threading.Event()
+    monkeypatch.setattr("engineio.socket.Socket.schedule_ping", lambda _: heard.set())
+    monkeypatch.setitem(HANDLERS, "graph_list", lambda *_: {"graphs": [gate.wait(PATIENCE)]})
+    with member(site) as connection:
+        heard.clear()
+        connection.send('421["graph_list",{}]')
+        connection.send("3")
+        assert heard.wait(PATIENCE)
+        gate.set()
+        assert connection.recv().startswith("431")
 
 
 def test_a_client_that_never_reads_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
