@@ -28,24 +28,27 @@ def main() -> None:
     folder = ROOT / "static/screenshots"
     folder.mkdir(exist_ok=True)
     program = os.environ.get("WIREGRAD_CHROMIUM", "/usr/bin/chromium")
-    with tempfile.TemporaryDirectory() as data, wiregrad(ROOT, Path(data)) as address:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
-            for scheme in ("light", "dark"):
-                page = browser.new_page(
-                    viewport={"width": 1600, "height": 1000},
-                    color_scheme="light" if scheme == "light" else "dark",
-                )
-                editor = EditorPage(page, address)
-                editor.visit()
-                editor.open_gallery("xnor")
-                editor.do("train")
-                expect(editor.at("run-state")).to_have_text("Done", timeout=60_000)
-                page.mouse.move(800, 120)
-                page.wait_for_timeout(1000)
-                page.screenshot(path=folder / f"xnor-{scheme}.png")
-                page.close()
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as data,
+        wiregrad(ROOT, Path(data)) as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
+        for scheme in ("light", "dark"):
+            page = browser.new_page(
+                viewport={"width": 1600, "height": 1000},
+                color_scheme="light" if scheme == "light" else "dark",
+            )
+            editor = EditorPage(page, address)
+            editor.visit()
+            editor.open_gallery("xnor")
+            editor.do("train")
+            expect(editor.at("run-state")).to_have_text("Done", timeout=60_000)
+            page.mouse.move(800, 120)
+            page.wait_for_timeout(1000)
+            page.screenshot(path=folder / f"xnor-{scheme}.png")
+            page.close()
+        browser.close()
 
 
 if __name__ == "__main__":
