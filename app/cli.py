@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import app
-from app.protocol import DEVICES, MAX_STEPS
 from app.settings import DEFAULT_PORT, Settings
+from app.shapes import DEVICES, MAX_STEPS
 from engine.errors import EngineError
 
 EXIT_REFUSED = 2

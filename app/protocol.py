@@ -9,15 +9,11 @@ declarations come the strict check of each request and `static/src/protocol.ts`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.fields import (
-    Alias,
     Bytes,
     Choice,
-    Either,
-    Field,
     Flag,
     Json,
     ListOf,
@@ -25,13 +21,31 @@ from app.fields import (
     Maybe,
     Number,
     Optional,
-    Pair,
     Record,
     Text,
     Whole,
 )
-
-Declared = Mapping[str, tuple[Field, str]]
+from app.shapes import (
+    DEVICES,
+    END,
+    GRAPH_LIST_ITEM,
+    ID,
+    MAX_STEPS,
+    NAME,
+    PATCH,
+    REPORT,
+    REVISION,
+    RUN_INFO,
+    RUN_STATE,
+    SECONDS,
+    SOURCE,
+    STEP,
+    STEPS_PER_SECOND,
+    VALUE,
+    VERDICTS,
+    Declared,
+    record,
+)
 
 
 @dataclass(frozen=True)
@@ -57,16 +71,6 @@ REQUESTS: dict[str, Request] = {}
 PUSHES: dict[str, Push] = {}
 
 
-def record(name: str, doc: str, fields: Declared) -> Record:
-    """A shape with a name of its own in TypeScript; each field has its type and its doc line."""
-    return Record(
-        name,
-        doc,
-        {field: kind for field, (kind, _) in fields.items()},
-        {field: line for field, (_, line) in fields.items()},
-    )
-
-
 def request(name: str, doc: str, fields: Declared, reply: Declared) -> None:
     """Declare a request."""
     title = pascal(name)
@@ -87,157 +91,6 @@ def pascal(name: str) -> str:
     """`graph_open` as `GraphOpen`."""
     return "".join(word.capitalize() for word in name.split("_"))
 
-
-# --- shapes -------------------------------------------------------------------------------------
-
-NODE_ID = Text(32, r"[A-Za-z0-9_-]{1,32}", "the id of a node")
-PORT = Text(64)
-END = Pair(NODE_ID, PORT)
-ID = Text(16, r"[a-z0-9]{16}", "an id that this server gave")
-SLUG = Text(64, r"[a-z0-9-]{1,64}", "a name of lower-case letters, digits and dashes")
-NAME = Text(200)
-REVISION = Whole()
-STEP = Whole(-1)
-SECONDS = Number()
-STEPS_PER_SECOND = Maybe(Number(above=0))
-MAX_STEPS = 10**12
-
-SCALAR = Alias(
-    "Scalar",
-    "An element of a tensor; NaN and the infinities are words, which JSON has no numbers for.",
-    Json(),
-    "number | boolean | string | { re: number; im: number }",
-)
-DATA = Alias("Data", "The elements of a tensor, nested.", Json(), "Scalar | Data[]")
-STATES = ("starting", "compiling", "running", "paused", "stopped", "done", "failed", "lost")
-RUN_STATE = Alias("RunState", "Where a run is in its life.", Choice(STATES))
-DEVICES = ("cpu",)
-
-WIRE_ERROR = record(
-    "WireError",
-    "Why a request failed: where, what was expected, what came and what to do.",
-    {
-        "kind": (Text(), "the kind of error, such as type, shape, conflict or not-found"),
-        "message": (Text(4000), "one sentence for the person"),
-        "node": (Maybe(Text()), "the canvas node it belongs to"),
-        "port": (Maybe(Text()), "the port of that node"),
-        "expected": (Maybe(Text(4000)), "what would have been right"),
-        "got": (Maybe(Text(4000)), "what came instead"),
-        "hint": (Maybe(Text(4000)), "what to do"),
-    },
-)
-VALUE = record(
-    "Value",
-    "A tensor, in full when it has at most 256 elements and as a summary otherwise.",
-    {
-        "dtype": (Text(), "the dtype's name"),
-        "shape": (ListOf(Whole(), 32), "the length of each axis"),
-        "data": (Maybe(DATA), "the nested elements, or null when there are too many"),
-        "min": (Maybe(SCALAR), "the least element, null when empty or complex"),
-        "max": (Maybe(SCALAR), "the greatest element, null when empty or complex"),
-        "mean": (Maybe(SCALAR), "the mean, null when empty or complex"),
-        "finite": (Flag(), "whether no element is NaN or infinite"),
-    },
-)
-TYPE = record(
-    "Type",
-    "The type of an out-port.",
-    {
-        "dtype": (Text(), "the dtype's name"),
-        "shape": (ListOf(Maybe(Whole()), 32), "the length of each axis, null where unknown"),
-        "text": (Text(), "how the type is shown"),
-        "upcast": (Flag(), "whether inputs of several dtypes met in it"),
-    },
-)
-NODE_REPORT = record(
-    "NodeReport",
-    "What is known about one node.",
-    {
-        "types": (MapOf(TYPE), "the type of each out-port"),
-        "values": (MapOf(VALUE), "the value of each out-port, or of the pseudo-port value"),
-        "error": (Maybe(WIRE_ERROR), "why the node has no type or value"),
-        "warnings": (ListOf(Text(4000)), "what is allowed but worth a look"),
-    },
-)
-FUNCTION_REPORT = record(
-    "FunctionReport",
-    "What is known about one function.",
-    {"ready": (Flag(), "whether it can be called now")},
-)
-REPORT = record(
-    "Report",
-    "Types, values and errors of a whole graph as it stands.",
-    {
-        "nodes": (MapOf(NODE_REPORT), "by node id"),
-        "functions": (MapOf(FUNCTION_REPORT), "by function name"),
-        "trainable": (Flag(), "whether Train would start"),
-        "problem": (Maybe(Text(4000)), "why it would not"),
-        "milliseconds": (Number(), "how long the report took"),
-    },
-)
-PATCH = record(
-    "Patch",
-    "One change of a document: set the value at a path, or remove it when no value is given.",
-    {
-        "path": (ListOf(Text(200), 64), "the keys from the document's root"),
-        "value": (Optional(Json()), "the new value"),
-    },
-)
-RUN_EVENT = record(
-    "RunEvent",
-    "A value that was set while a run was going.",
-    {
-        "step": (Whole(), "the number of steps done before it took effect"),
-        "name": (Text(), "the input that was set"),
-        "value": (Json(), "its value from then on"),
-    },
-)
-RUN_INFO = record(
-    "RunInfo",
-    "A run and how it stands.",
-    {
-        "run_id": (ID, "the run"),
-        "graph_id": (ID, "the graph it trains"),
-        "title": (Text(), "the graph's title when it started"),
-        "state": (RUN_STATE, "where it is in its life"),
-        "step": (Whole(), "steps done"),
-        "steps": (Whole(), "steps to do"),
-        "epoch": (Whole(), "changes when the recorded points are not a continuation"),
-        "seed": (Maybe(Whole()), "the seed it was started with, null for the graph's own"),
-        "device": (Choice(DEVICES), "where it computes"),
-        "started_at": (Number(), "when, in seconds since 1970"),
-        "seconds": (SECONDS, "how long it has trained, without compiling and pauses"),
-        "cost": (Maybe(SCALAR), "the newest cost"),
-        "reason": (Maybe(Text(4000)), "why it ended, when not by being done"),
-        "metrics": (ListOf(Text()), "the names of its curves"),
-        "events": (ListOf(RUN_EVENT), "what was set on the way"),
-    },
-)
-GRAPH_LIST_ITEM = record(
-    "GraphListItem",
-    "A graph in the list of graphs.",
-    {
-        "graph_id": (ID, "the graph"),
-        "title": (Text(), "its title"),
-        "name": (Text(), "its name"),
-        "revision": (REVISION, "its newest revision"),
-        "saved_at": (Number(), "when it last changed, in seconds since 1970"),
-        "nodes": (Whole(), "how many nodes it has"),
-    },
-)
-VERDICTS = Alias(
-    "Verdicts",
-    "By node and port: null where a wire fits, or why not.",
-    MapOf(MapOf(Maybe(Text(4000)))),
-)
-SOURCE = Either(
-    (
-        record("GallerySource", "A copy of a gallery graph.", {"gallery": (SLUG, "its name")}),
-        record("GraphSource", "A graph kept by this server.", {"graph_id": (ID, "the graph")}),
-        record("DocumentSource", "A document from a file.", {"document": (Json(), "its JSON")}),
-        record("EmptySource", "A new, empty graph.", {"empty": (Flag(), "always true")}),
-    )
-)
 
 # --- graphs -------------------------------------------------------------------------------------
 

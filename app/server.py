@@ -122,6 +122,11 @@ class Stop:
         """Wait for the wish."""
         os.read(self.reading, 1)
 
+    def close(self) -> None:
+        """Give the pipe back."""
+        os.close(self.reading)
+        os.close(self.writing)
+
 
 class Serving:
     """A server that serves in the background until `close`."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.fields import Alias, Either, Field, ListOf, MapOf, Maybe, Optional, Pair, Record
-from app.protocol import PUSHES, REQUESTS, SCALAR, WIRE_ERROR
+from app.protocol import PUSHES, REQUESTS
+from app.shapes import SCALAR, WIRE_ERROR
 
 PROTOCOL_TS = Path(__file__).parent.parent / "static" / "src" / "protocol.ts"
 
