@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from time import perf_counter
 
@@ -20,6 +21,9 @@ from engine.rewrite.measure import measure
 from engine.rewrite.rule import Rule
 from engine.rewrite.view import View
 from engine.types import COMPLEX
+
+Index = dict[str, list[Rule]]
+"""The rules that may apply to an op, by its name, in the order in which they are tried."""
 
 REACH = 3
 """How many readers up from a change a left side may have its root."""
@@ -51,34 +55,43 @@ class Driver:
         self._equals = Equals(graph.toposort())
         self._view = View(graph, self._equals, may_cancel=may_cancel)
         self._failed: set[str] = set()
+        self._settled: set[str] = set()
         self._steps = steps
         self._deadline = perf_counter() + seconds
 
     def run(self, name: str, rules: Sequence[Rule]) -> None:
         """Apply the rules until none of them applies anywhere."""
-        index = _by_op(rules)
-        while self._sweep(name, index):
-            pass
+        index = _by_op(tuple(rules))
+        # The rules of the last run apply nowhere, until something changes.
+        news = _by_op(tuple(rule for rule in rules if rule.name not in self._settled))
+        while self._sweep(name, index, news):
+            news = index
+        self._settled = {rule.name for rule in rules}
 
-    def _sweep(self, name: str, index: dict[str, list[Rule]]) -> bool:
-        """Look at every apply and at all that changes; tell whether anything changed."""
+    def _sweep(self, name: str, index: Index, news: Index) -> bool:
+        """Try `news` on every apply and all rules on what changes; tell whether anything did."""
         steps = len(self.film)
         queue = deque(self.graph.toposort())
         waiting = set(queue)
+        changed: set[Apply] = set()
         while queue:
             node = queue.popleft()
             waiting.discard(node)
-            while node in self._equals and (near := self._visit(node, index)) is not None:
+            while node in self._equals:
+                near = self._visit(node, index if node in changed else news)
+                if near is None:
+                    break
                 if len(self.film) >= self._steps or perf_counter() > self._deadline:
                     self._give_up(name)
                     return False
+                changed.update(near)
                 for other in near:
                     if other not in waiting and other is not node:
                         waiting.add(other)
                         queue.append(other)
         return len(self.film) > steps
 
-    def _visit(self, node: Apply, index: dict[str, list[Rule]]) -> list[Apply] | None:
+    def _visit(self, node: Apply, index: Index) -> list[Apply] | None:
         """Apply the first rule that applies; give what lies near the change."""
         for rule in index.get(node.op.name, ()):
             if rule.name in self._failed:
@@ -197,6 +210,9 @@ class Driver:
         )
 
 
-def _by_op(rules: Sequence[Rule]) -> dict[str, list[Rule]]:
-    """The rules that may apply to an op, by its name, in order."""
-    return {name: [rule for rule in rules if rule.ops is None or name in rule.ops] for name in OPS}
+@lru_cache(maxsize=64)
+def _by_op(rules: tuple[Rule, ...]) -> Index:
+    names = {op.name for op in OPS.values()}
+    return {
+        name: [rule for rule in rules if rule.ops is None or name in rule.ops] for name in names
+    }

@@ -31,6 +31,8 @@ def is_finite(value: Number) -> bool:
 
 def wrapped(value: Number, dtype: str) -> Number:
     """The number as the dtype holds it: integers wrap around, floats are rounded."""
+    if dtype in {"float64", "complex128"}:
+        return value
     if dtype not in INTEGERS:
         result: Number = np.array(value).astype(dtype).item()
         return result

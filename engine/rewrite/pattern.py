@@ -150,6 +150,9 @@ class Law:
             )
         free = frozenset(self.params)
         self.pattern = compile_pattern(self.left, free)
+        inputs = self.pattern.inputs if isinstance(self.pattern, Call) else ()
+        self.below = frozenset(p.op for p in inputs if isinstance(p, Call))
+        self.has_number = any(isinstance(p, Exactly) for p in inputs)
         self.product = product_of(self.left, lambda v: False) if in_product else None
         self.factors: list[tuple[Pattern, int]] = []
         self.ops = frozenset({self.left.owner.op.name})
@@ -161,6 +164,8 @@ class Law:
     def __call__(self, node: Apply, view: View) -> Variable | None:
         if self.product is not None:
             return self._in_product(node, view)
+        if not self._may_be(node):
+            return None
         found: list[Variable] = []
 
         def accept(bound: Bound) -> bool:
@@ -168,6 +173,13 @@ class Law:
 
         match([(self.pattern, node.out)], {}, accept)
         return found[0] if found else None
+
+    def _may_be(self, node: Apply) -> bool:
+        """Whether the inputs are computed by the ops that the left side has there."""
+        computed = {v.owner.op for v in node.inputs if v.owner is not None}
+        if not self.below <= computed:
+            return False
+        return not self.has_number or any(isinstance(v, Constant) for v in node.inputs)
 
     def _accept(self, bound: Bound, dtype: str, view: View, found: list[Variable]) -> bool:
         """Build the right side, if the law's conditions hold."""
@@ -199,7 +211,7 @@ class Law:
     def _with_right_side(self, whole: Product, view: View) -> Product | None:
         """The product with the right side in place of the factors that are the left side."""
         assert self.product is not None
-        if whole.cancelled or not whole.is_sound() or not self._may_occur(whole):
+        if whole.cancelled or not self._may_occur(whole) or not whole.is_sound():
             return None
         found: list[Variable] = []
         used: dict[Variable, int] = {}

@@ -25,6 +25,7 @@ class View:
         self.may_cancel = may_cancel
         self._products: dict[tuple[Variable, bool], Product] = {}
         self._sums: dict[Variable, Sum] = {}
+        self._parts: dict[tuple[Variable, frozenset[str]], bool] = {}
         self.lengths = Lengths()
 
     def twin(self, node: Apply) -> Apply | None:
@@ -40,12 +41,13 @@ class View:
 
         Normal forms are taken at the top of such a chain, where all of it is seen at once.
         """
-        if self.is_shared(v):
-            return False
-        return any(
-            reader.op.name in family and reader.out.dtype == v.dtype
-            for reader in self._graph.readers(v)
-        )
+        known = self._parts.get((v, family))
+        if known is None:
+            known = self._parts[v, family] = not self.is_shared(v) and any(
+                reader.op.name in family and reader.out.dtype == v.dtype
+                for reader in self._graph.readers(v)
+            )
+        return known
 
     def product(self, v: Variable, *, deep: bool = False) -> Product:
         """The normal form of v as a product; to change it, change a copy.
@@ -69,6 +71,7 @@ class View:
         """Forget what was derived from the graph as it was."""
         self._products.clear()
         self._sums.clear()
+        self._parts.clear()
 
     def are_opposite(self, x: Variable, y: Variable) -> bool:
         """Whether y is -x, as far as sums tell."""
