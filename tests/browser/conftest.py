@@ -31,16 +31,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(node: Path) -> Iterator[Browser]:
     """The machine's own Chromium, or the one that WIREGRAD_CHROMIUM names."""
     names = ("chromium", "chromium-browser", "google-chrome")
     path = os.environ.get("WIREGRAD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if path is None and "CI" not in os.environ:
         pytest.skip("no Chromium here: install it, or name one in WIREGRAD_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
-        yield browser
-        browser.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright's own Node wants a library that a bare Debian lacks.
+        patch.setenv("PLAYWRIGHT_NODEJS_PATH", str(node))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+            yield browser
+            browser.close()
 
 
 @pytest.fixture(scope="session")
