@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -264,3 +265,46 @@ class Access:
     def storage(self) -> Storage:
         """The memory that is touched."""
         return self.buffer.storage
+
+
+def loops_over(extents: Sequence[Extent]) -> tuple[list[int | None], tuple[Extent, ...]]:
+    """A loop for every axis that needs one: their numbers by axis, and their lengths."""
+    space = tuple(e for e in extents if e is not ONE)
+    numbers = iter(range(len(space)))
+    return [None if e is ONE else next(numbers) for e in extents], space
+
+
+def stretched(views: Sequence[View], ndim: int) -> tuple[Extent, ...]:
+    """The lengths of the result of an elementwise op; those that must be equal become one."""
+    result: list[Extent] = [ONE] * ndim
+    for view in views:
+        for k, extent in enumerate(view.extents, ndim - len(view.extents)):
+            if extent is ONE:
+                continue
+            if result[k] is ONE:
+                result[k] = extent
+            result[k].unify(extent)
+    return tuple(result)
+
+
+def restored(view: View, axes: Sequence[int], ndim: int, keepdims: bool) -> View:
+    """The result of a fold, with the folded axes back as axes of length 1 if they are kept."""
+    if not keepdims:
+        return view
+    rest = iter(range(len(view.extents)))
+    return view.permuted([None if k in axes else next(rest) for k in range(ndim)])
+
+
+def memory_order(*operands: Access, size: int) -> tuple[int, ...]:
+    """The order of loops in which the operands are walked through as they lie in memory."""
+    before: dict[int, set[int]] = {k: set() for k in range(size)}
+    for access in operands:
+        walked = [i.axis for i in access.indices if i.axis is not None]
+        for outer, inner in pairwise(walked):
+            before[inner].add(outer)
+    order: list[int] = []
+    while len(order) < size:
+        waiting = [k for k in range(size) if k not in order]
+        free = [k for k in waiting if before[k] <= set(order)]
+        order.append(min(free or waiting))
+    return tuple(order)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from engine.codegen.cpu.blas import COLUMN, INNER, ROW, is_readable
-from engine.codegen.layout import ONE, Access, Buffer, Extent, Index, View
+from engine.codegen.layout import (
+    ONE,
+    Buffer,
+    Extent,
+    View,
+    loops_over,
+    memory_order,
+    restored,
+    stretched,
+)
 from engine.codegen.primitives import Count, Fold, Literal, Map, Operand, Primitive, Product
+from engine.codegen.rules import IDENTITY, RULES
 from engine.errors import CompileError, ShapeError
-from engine.graph import OPS, Apply, Constant, Graph, Variable, walk
+from engine.graph import Apply, Constant, Graph, Variable, walk
 from engine.op import Op
-from engine.types import DISCRETE, FLOATS, TensorType, normalize_axes, normalize_axis
+from engine.types import DISCRETE, TensorType, normalize_axes
 
-BLAS_WORK = 1024
-"""Multiplications from which on a product is worth a call of BLAS."""
 NATIVE = DISCRETE | {"float32", "float64"}
 RADIX = 1 << 48
-IDENTITY = "{x}"
-MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
+"""Larger than any length: strides that are powers of it can be told apart."""
 
 
 class Lowering:
@@ -89,8 +94,8 @@ class Lowering:
             self._reduction(node)
         elif op.view is not None:
             self.views[node.out] = self._viewed(node)
-        elif op.name in _RULES:
-            _RULES[op.name](self, node)
+        elif op.name in RULES:
+            RULES[op.name](self, node)
         else:
             raise node.located(
                 CompileError(f"{op.name} has no native kernel; it runs in NumPy.", got=op.name)
@@ -163,7 +168,7 @@ class Lowering:
         self, node: Apply, text: str, views: Mapping[str, View], working: str, dtype: str, ndim: int
     ) -> None:
         """Compute the only output of `node` element by element."""
-        extents = _broadcast(list(views.values()), ndim)
+        extents = stretched(list(views.values()), ndim)
         target = View.whole(Buffer.new(dtype, extents), extents)
         self.views[node.out] = target
         self.write(node, text, views, working, target)
@@ -172,7 +177,7 @@ class Lowering:
         self, node: Apply | None, text: str, views: Mapping[str, View], working: str, target: View
     ) -> None:
         """Compute the elements of `target`, to which the operands are stretched."""
-        loops, space = _loops(target.extents)
+        loops, space = loops_over(target.extents)
         operands = {
             name: self._operand(view, loops[len(loops) - len(view.extents) :])
             for name, view in views.items()
@@ -208,9 +213,9 @@ class Lowering:
         (x,) = node.inputs
         axes = normalize_axes(node.params["axis"], x.ndim)
         dtype = fold.accumulator(x.dtype)
-        total = self._fold(node, axes, fold.step, fold.start, dtype)
+        total = self.fold(node, axes, fold.step, fold.start, dtype)
         count = Count(tuple(self.views[x].extents[k] for k in axes))
-        loops, space = _loops(total.extents)
+        loops, space = loops_over(total.extents)
         text = fold.finish.replace("{n}", "{count}").replace("{acc}", "{x}")
         result = View.whole(Buffer.new(node.out.dtype, total.extents), total.extents)
         if text == IDENTITY and result.dtype == dtype:
@@ -220,9 +225,9 @@ class Lowering:
             if "{count}" in text:
                 operands["count"] = count
             self.primitives.append(Map(node, space, text, operands, dtype, result.along(loops)))
-        self.views[node.out] = _restored(result, axes, x.ndim, node.params["keepdims"])
+        self.views[node.out] = restored(result, axes, x.ndim, node.params["keepdims"])
 
-    def _fold(
+    def fold(
         self,
         node: Apply,
         axes: Sequence[int],
@@ -236,12 +241,12 @@ class Lowering:
         view = self.views[x]
         kept = [k for k in range(x.ndim) if k not in axes]
         extents = tuple(view.extents[k] for k in kept)
-        loops, space = _loops(view.extents)
+        loops, space = loops_over(view.extents)
         reduced = frozenset(k for a in axes if (k := loops[a]) is not None)
         self._check_not_empty(node, space, reduced)
         total = View.whole(Buffer.new("int64" if where else dtype, extents), extents)
         target = total.along([loops[k] for k in kept])
-        order = _memory_order(view.along(loops), size=len(space))
+        order = memory_order(view.along(loops), size=len(space))
         if where:
             order = (*sorted(set(order) - reduced), *sorted(reduced))
         operand = {"x": self._operand(view, loops)}
@@ -319,222 +324,3 @@ def _array(view: View) -> np.ndarray[Any, Any]:
     flat = storage.value.reshape(-1)[view.offset :]
     strides = [s * storage.itemsize for s in view.strides]
     return np.lib.stride_tricks.as_strided(flat, view.shape, strides)
-
-
-def _loops(extents: Sequence[Extent]) -> tuple[list[int | None], tuple[Extent, ...]]:
-    """A loop for every axis that needs one: their numbers by axis, and their lengths."""
-    space = tuple(e for e in extents if e is not ONE)
-    numbers = iter(range(len(space)))
-    return [None if e is ONE else next(numbers) for e in extents], space
-
-
-def _broadcast(views: Sequence[View], ndim: int) -> tuple[Extent, ...]:
-    """The lengths of the result of an elementwise op; those that must be equal become one."""
-    result: list[Extent] = [ONE] * ndim
-    for view in views:
-        for k, extent in enumerate(view.extents, ndim - len(view.extents)):
-            if extent is ONE:
-                continue
-            if result[k] is ONE:
-                result[k] = extent
-            result[k].unify(extent)
-    return tuple(result)
-
-
-def _restored(view: View, axes: Sequence[int], ndim: int, keepdims: bool) -> View:
-    """The result of a fold, with the folded axes back as axes of length 1 if they are kept."""
-    if not keepdims:
-        return view
-    rest = iter(range(len(view.extents)))
-    return view.permuted([None if k in axes else next(rest) for k in range(ndim)])
-
-
-def _memory_order(*operands: Access, size: int) -> tuple[int, ...]:
-    """The order of loops in which the operands are walked through as they lie in memory."""
-    before: dict[int, set[int]] = {k: set() for k in range(size)}
-    for access in operands:
-        walked = [i.axis for i in access.indices if i.axis is not None]
-        for outer, inner in pairwise(walked):
-            before[inner].add(outer)
-    order: list[int] = []
-    while len(order) < size:
-        waiting = [k for k in range(size) if k not in order]
-        free = [k for k in waiting if before[k] <= set(order)]
-        order.append(min(free or waiting))
-    return tuple(order)
-
-
-# Ops with a rule of their own.
-
-_Rule = Callable[[Lowering, Apply], None]
-
-
-def _cast(low: Lowering, node: Apply) -> None:
-    (x,) = node.inputs
-    if x.dtype == node.out.dtype:
-        low.views[node.out] = low.views[x]
-        return
-    text = "{x} != 0" if node.out.dtype == "bool" else IDENTITY
-    low.map(node, text, {"x": low.views[x]}, x.dtype, node.out.dtype, x.ndim)
-
-
-def _dot(low: Lowering, node: Apply) -> None:
-    x, y = (low.views[v] for v in node.inputs)
-    for own, other in ((x.extents[-1], y.extents[0]),):
-        if ONE not in (own, other):
-            own.unify(other)
-    inner = y.extents[0] if x.extents[-1] is ONE else x.extents[-1]
-    rows, columns = x.extents[:-1], y.extents[1:]
-    result = View.whole(Buffer.new(node.out.dtype, rows + columns), rows + columns)
-    low.views[node.out] = result
-    space = ((*rows, ONE)[0], inner, (*columns, ONE)[0])
-    if _is_large(space, x.dtype, y.dtype):
-        x, y = (_readable(low, node, v) for v in (x, y))
-    row, column = ([ROW] if rows else []), ([COLUMN] if columns else [])
-    left = x.along(_bound([*row, INNER], x))
-    right = y.along(_bound([INNER, *column], y))
-    target = result.along(_bound([*row, *column], result))
-    if _is_large(space, x.dtype, y.dtype):
-        low.primitives.append(Product(node, left, right, target, space))
-        return
-    numbers, lengths = _loops(space)
-    place = {k: n for k, n in enumerate(numbers) if n is not None}
-    left, right, target = (_renumbered(a, place) for a in (left, right, target))
-    dtype = node.out.dtype
-    reduced = frozenset({place[INNER]} if INNER in place else ())
-    order = _memory_order(left, right, size=len(lengths))
-    step, start = ("{acc} or {x} and {y}", "False") if dtype == "bool" else (MULTIPLY_ADD, "T(0)")
-    operands = {"x": left, "y": right}
-    low.primitives.append(
-        Fold(node, lengths, step, operands, dtype, target, reduced, start, order=order)
-    )
-
-
-def _is_large(space: Sequence[Extent], *dtypes: str) -> bool:
-    """Whether BLAS is to compute a product: a real one, of matrices of one dtype."""
-    rows, inner, columns = space
-    work = rows.length * inner.length * columns.length
-    alike = len(set(dtypes)) == 1 and dtypes[0] in FLOATS
-    return alike and inner is not ONE and (rows, columns) != (ONE, ONE) and work >= BLAS_WORK
-
-
-def _readable(low: Lowering, node: Apply, view: View) -> View:
-    """An operand of a product as BLAS can read it, copied if need be."""
-    loops = [k for k, e in enumerate(view.extents) if e is not ONE]
-    access = view.along([k if e is not ONE else None for k, e in enumerate(view.extents)])
-    return view if is_readable(access, loops) else low.dense(node, view)
-
-
-def _bound(loops: Sequence[int], view: View) -> list[int | None]:
-    return [None if e is ONE else k for k, e in zip(loops, view.extents, strict=True)]
-
-
-def _renumbered(access: Access, place: Mapping[int, int]) -> Access:
-    indices = tuple(
-        i if i.axis is None else Index(i.start, i.step, place[i.axis]) for i in access.indices
-    )
-    return Access(access.buffer, indices)
-
-
-def _stack(low: Lowering, node: Apply) -> None:
-    axis = normalize_axis(node.params["axis"], node.out.ndim)
-    parts = [low.views[v] for v in node.inputs]
-    extents = list(_broadcast(parts, node.out.ndim - 1))
-    extents.insert(axis, Extent(len(parts), literal=True))
-    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
-    low.views[node.out] = result
-    for k, part in enumerate(parts):
-        low.copy(node, part, result.picked(axis, k))
-
-
-def _join(low: Lowering, node: Apply) -> None:
-    axis = normalize_axis(node.params["axis"], node.out.ndim)
-    parts = [low.views[v] for v in node.inputs]
-    shape = low.types[node.out].shape
-    extents = []
-    for k in range(node.out.ndim):
-        own = [p.extents[k] for p in parts if p.extents[k] is not ONE]
-        if k == axis:
-            extents.append(Extent(shape[k] or 0))
-        else:
-            extents.append(own[0] if own else ONE)
-            for e in own:
-                extents[-1].unify(e)
-    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
-    low.views[node.out] = result
-    start = 0
-    for part in parts:
-        length = part.extents[axis]
-        place = result.sliced(axis, start, 1, Extent(1) if length is ONE else length)
-        low.copy(node, part, place)
-        start += length.length
-
-
-def _join_part(low: Lowering, node: Apply) -> None:
-    axis = normalize_axis(node.params["axis"], node.out.ndim)
-    position = node.params["position"]
-    joined, *parts = (low.views[v] for v in node.inputs)
-    start = sum(p.extents[axis].length for p in parts[:position])
-    low.views[node.out] = joined.sliced(axis, start, 1, parts[position].extents[axis])
-
-
-def _reshape_like(low: Lowering, node: Apply) -> None:
-    x, model = node.inputs
-    low.views[node.out] = low.reshaped(node, low.views[x], model)
-
-
-def _full(low: Lowering, node: Apply) -> None:
-    known = low.types[node.out]
-    extents = [
-        ONE if b else Extent(n or 0) for n, b in zip(known.shape, known.broadcastable, strict=True)
-    ]
-    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
-    low.views[node.out] = result
-    low.copy(node, low.views[node.inputs[0]], result)
-
-
-def _changed(text: str) -> _Rule:
-    """A copy of x in which the elements at an index are computed anew."""
-
-    def rule(low: Lowering, node: Apply) -> None:
-        x, value, *given = node.inputs
-        if given:
-            raise node.located(
-                CompileError(f"{node.op.name} at a computed place has no native kernel yet.")
-            )
-        view = low.views[x]
-        result = View.whole(Buffer.new(x.dtype, view.extents), view.extents)
-        low.views[node.out] = result
-        low.copy(node, view, result)
-        index = low.moved(OPS["subtensor"], result, node.params)
-        assert index is not None
-        new = low.views[value]
-        for own, other in zip(reversed(new.extents), reversed(index.extents), strict=False):
-            if own is not ONE:
-                other.unify(own)
-        low.write(node, text, {"x": index, "value": new}, x.dtype, index)
-
-    return rule
-
-
-def _argmax(low: Lowering, node: Apply) -> None:
-    (x,) = node.inputs
-    axis = node.params["axis"]
-    axes = normalize_axes(axis, x.ndim)
-    leads = "{x} > {acc} or ({x} != {x} and {acc} == {acc})"
-    result = low._fold(node, axes, leads, "LOWEST", x.dtype, where=True)
-    low.views[node.out] = _restored(result, axes, x.ndim, node.params["keepdims"])
-
-
-_RULES: dict[str, _Rule] = {
-    "argmax": _argmax,
-    "assign_at": _changed("{value}"),
-    "cast": _cast,
-    "dot": _dot,
-    "full": _full,
-    "increase_at": _changed("{x} + {value}"),
-    "join": _join,
-    "join_part": _join_part,
-    "reshape_like": _reshape_like,
-    "stack": _stack,
-}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.codegen.layout import Buffer, Storage, View
-from engine.codegen.lower import IDENTITY, Lowering
+from engine.codegen.lower import Lowering
 from engine.codegen.primitives import Primitive, Product
+from engine.codegen.rules import IDENTITY
 from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import Graph, Variable
 from engine.types import TensorType

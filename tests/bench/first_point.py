@@ -4,7 +4,8 @@
 
 Opens the XNOR graph in Chromium, presses Train at once or after some seconds of looking at it, and
 waits for the frame in which the page shows a step; cold with an empty kernel cache, warm with the
-one that the cold round filled.  The server is fresh each time and compiles while one looks.  Prints the median, minimum and maximum of each.  Needs `chromium` (or WIREGRAD_CHROMIUM).
+one that the cold round filled.  The server is fresh each time and compiles while one looks.
+Prints medians and extremes.  Needs `chromium` (or WIREGRAD_CHROMIUM).
 """
 
 from __future__ import annotations

@@ -1,0 +1,227 @@
+"""Ops that are neither elementwise nor a fold nor a view: what each of them comes down to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from engine.codegen.cpu.blas import COLUMN, INNER, ROW, is_readable
+from engine.codegen.layout import (
+    ONE,
+    Access,
+    Buffer,
+    Extent,
+    Index,
+    View,
+    loops_over,
+    memory_order,
+    restored,
+    stretched,
+)
+from engine.codegen.primitives import Fold, Product
+from engine.errors import CompileError
+from engine.graph import OPS, Apply
+from engine.types import FLOATS, normalize_axes, normalize_axis
+
+if TYPE_CHECKING:
+    from engine.codegen.lower import Lowering
+
+BLAS_WORK = 1024
+"""Multiplications from which on a product is worth a call of BLAS."""
+IDENTITY = "{x}"
+MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
+
+Rule = Callable[["Lowering", Apply], None]
+
+
+def _cast(low: Lowering, node: Apply) -> None:
+    (x,) = node.inputs
+    if x.dtype == node.out.dtype:
+        low.views[node.out] = low.views[x]
+        return
+    text = "{x} != 0" if node.out.dtype == "bool" else IDENTITY
+    low.map(node, text, {"x": low.views[x]}, x.dtype, node.out.dtype, x.ndim)
+
+
+def _dot(low: Lowering, node: Apply) -> None:
+    x, y = (low.views[v] for v in node.inputs)
+    inner, other = x.extents[-1], y.extents[0]
+    if inner is ONE or other is ONE:
+        inner = other if inner is ONE else inner
+    else:
+        inner.unify(other)
+    rows, columns = x.extents[:-1], y.extents[1:]
+    result = View.whole(Buffer.new(node.out.dtype, rows + columns), rows + columns)
+    low.views[node.out] = result
+    space = ((*rows, ONE)[0], inner, (*columns, ONE)[0])
+    if _is_large(space, x.dtype, y.dtype):
+        x, y = (_readable(low, node, v) for v in (x, y))
+    row, column = ([ROW] if rows else []), ([COLUMN] if columns else [])
+    left = x.along(_bound([*row, INNER], x))
+    right = y.along(_bound([INNER, *column], y))
+    target = result.along(_bound([*row, *column], result))
+    if _is_large(space, x.dtype, y.dtype):
+        low.primitives.append(Product(node, left, right, target, space))
+        return
+    numbers, lengths = loops_over(space)
+    place = {k: n for k, n in enumerate(numbers) if n is not None}
+    left, right, target = (_renumbered(a, place) for a in (left, right, target))
+    dtype = node.out.dtype
+    reduced = frozenset({place[INNER]} if INNER in place else ())
+    order = memory_order(left, right, size=len(lengths))
+    step, start = ("{acc} or {x} and {y}", "False") if dtype == "bool" else (MULTIPLY_ADD, "T(0)")
+    operands = {"x": left, "y": right}
+    low.primitives.append(
+        Fold(node, lengths, step, operands, dtype, target, reduced, start, order=order)
+    )
+
+
+def _is_large(space: Sequence[Extent], *dtypes: str) -> bool:
+    """Whether BLAS is to compute a product: a real one, of matrices of one dtype."""
+    rows, inner, columns = space
+    work = rows.length * inner.length * columns.length
+    alike = len(set(dtypes)) == 1 and dtypes[0] in FLOATS
+    return alike and inner is not ONE and (rows, columns) != (ONE, ONE) and work >= BLAS_WORK
+
+
+def _readable(low: Lowering, node: Apply, view: View) -> View:
+    """An operand of a product as BLAS can read it, copied if need be."""
+    loops = [k for k, e in enumerate(view.extents) if e is not ONE]
+    access = view.along([k if e is not ONE else None for k, e in enumerate(view.extents)])
+    return view if is_readable(access, loops) else low.dense(node, view)
+
+
+def _bound(loops: Sequence[int], view: View) -> list[int | None]:
+    return [None if e is ONE else k for k, e in zip(loops, view.extents, strict=True)]
+
+
+def _renumbered(access: Access, place: Mapping[int, int]) -> Access:
+    indices = tuple(
+        i if i.axis is None else Index(i.start, i.step, place[i.axis]) for i in access.indices
+    )
+    return Access(access.buffer, indices)
+
+
+def _stack(low: Lowering, node: Apply) -> None:
+    axis = normalize_axis(node.params["axis"], node.out.ndim)
+    parts = [low.views[v] for v in node.inputs]
+    extents = list(stretched(parts, node.out.ndim - 1))
+    extents.insert(axis, Extent(len(parts), literal=True))
+    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
+    low.views[node.out] = result
+    for k, part in enumerate(parts):
+        low.copy(node, part, result.picked(axis, k))
+
+
+def _join(low: Lowering, node: Apply) -> None:
+    axis = normalize_axis(node.params["axis"], node.out.ndim)
+    parts = [low.views[v] for v in node.inputs]
+    shape = low.types[node.out].shape
+    extents = []
+    for k in range(node.out.ndim):
+        own = [p.extents[k] for p in parts if p.extents[k] is not ONE]
+        if k == axis:
+            extents.append(Extent(shape[k] or 0))
+        else:
+            extents.append(own[0] if own else ONE)
+            for e in own:
+                extents[-1].unify(e)
+    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
+    low.views[node.out] = result
+    start = 0
+    for part in parts:
+        length = part.extents[axis]
+        place = result.sliced(axis, start, 1, Extent(1) if length is ONE else length)
+        low.copy(node, part, place)
+        start += length.length
+
+
+def _join_part(low: Lowering, node: Apply) -> None:
+    axis = normalize_axis(node.params["axis"], node.out.ndim)
+    position = node.params["position"]
+    joined, *parts = (low.views[v] for v in node.inputs)
+    start = sum(p.extents[axis].length for p in parts[:position])
+    low.views[node.out] = joined.sliced(axis, start, 1, parts[position].extents[axis])
+
+
+def _reshape_like(low: Lowering, node: Apply) -> None:
+    x, model = node.inputs
+    low.views[node.out] = low.reshaped(node, low.views[x], model)
+
+
+def _full(low: Lowering, node: Apply) -> None:
+    known = low.types[node.out]
+    extents = [
+        ONE if b else Extent(n or 0) for n, b in zip(known.shape, known.broadcastable, strict=True)
+    ]
+    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
+    low.views[node.out] = result
+    low.copy(node, low.views[node.inputs[0]], result)
+
+
+def _changed(text: str) -> Rule:
+    """A copy of x in which the elements at an index are computed anew."""
+
+    def rule(low: Lowering, node: Apply) -> None:
+        x, value, *given = node.inputs
+        if given:
+            raise node.located(
+                CompileError(f"{node.op.name} at a computed place has no native kernel yet.")
+            )
+        view = low.views[x]
+        result = View.whole(Buffer.new(x.dtype, view.extents), view.extents)
+        low.views[node.out] = result
+        low.copy(node, view, result)
+        index = low.moved(OPS["subtensor"], result, node.params)
+        assert index is not None
+        new = low.views[value]
+        for own, other in zip(reversed(new.extents), reversed(index.extents), strict=False):
+            if own is not ONE:
+                other.unify(own)
+        low.write(node, text, {"x": index, "value": new}, x.dtype, index)
+
+    return rule
+
+
+def _ifelse(low: Lowering, node: Apply) -> None:
+    """A choice of values that are there anyway; of branches with work in them none is computed."""
+    condition, then, other = node.inputs
+    a, b = low.views[then], low.views[other]
+    if then.owner or other.owner or a.shape != b.shape:
+        raise node.located(
+            CompileError(
+                "A choice between branches that are computed has no native kernel; it runs in "
+                "NumPy, which computes only the branch that is taken.",
+                hint="Where both branches are cheap, switch compiles.",
+            )
+        )
+    holds = View.whole(Buffer.new("bool", ()), ())
+    view = low.views[condition]
+    low.write(node, "{x} != 0", {"x": view}, view.dtype, holds)
+    views = {"condition": holds, "then": a, "other": b}
+    dtype = node.out.dtype
+    low.map(node, "{then} if {condition} != 0 else {other}", views, dtype, dtype, node.out.ndim)
+
+
+def _argmax(low: Lowering, node: Apply) -> None:
+    (x,) = node.inputs
+    axis = node.params["axis"]
+    axes = normalize_axes(axis, x.ndim)
+    leads = "{x} > {acc} or ({x} != {x} and {acc} == {acc})"
+    result = low.fold(node, axes, leads, "LOWEST", x.dtype, where=True)
+    low.views[node.out] = restored(result, axes, x.ndim, node.params["keepdims"])
+
+
+RULES: dict[str, Rule] = {
+    "argmax": _argmax,
+    "assign_at": _changed("{value}"),
+    "cast": _cast,
+    "dot": _dot,
+    "full": _full,
+    "ifelse": _ifelse,
+    "increase_at": _changed("{x} + {value}"),
+    "join": _join,
+    "join_part": _join_part,
+    "reshape_like": _reshape_like,
+    "stack": _stack,
+}
