@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine.rewrite
 import engine.tensor as T
 from engine import grad, scan
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError, ParameterError, ShapeError
 from engine.graph import Apply, Graph, Variable
+from engine.ifelse import ifelse
 from engine.rewrite import RULES, Film, Frame, Place, optimize
 from engine.rewrite.canonicalize import canonicalize
 from engine.rewrite.driver import Driver
@@ -36,6 +39,10 @@ def optimized(inputs: list[Variable], *outputs: Variable, **options: Any) -> tup
     film = optimize(graph, check=True, **options)
     assert film.warnings == []
     return graph, film
+
+
+def test_the_example_in_the_documentation_runs() -> None:
+    assert doctest.testmod(engine.rewrite) == doctest.TestResults(failed=0, attempted=5)
 
 
 # Acceptance
@@ -468,8 +475,6 @@ def test_constants_that_would_grow_are_not_folded() -> None:
 
 
 def test_branches_are_left_lazy() -> None:
-    from engine.ifelse import ifelse
-
     x = T.dvector("x")
     graph, _ = optimized([x], ifelse(T.constant(0), x[5], x[0] + 0))
     assert interpret(graph.outputs, {x: np.array([7.0])})[0] == 7.0

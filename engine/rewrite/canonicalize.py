@@ -7,11 +7,11 @@ import numpy as np
 from engine.graph import Apply, Variable
 from engine.ops.arithmetic import abs, inv, maximum, minimum, neg, pow, sqr, sqrt, sub
 from engine.ops.logic import cast, eq, fill, switch
-from engine.rewrite.numbers import constant, number_of
 from engine.rewrite.pattern import Sides
 from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.products import Product
 from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, Phase
+from engine.rewrite.scalars import constant, number_of
 from engine.rewrite.sums import FAMILY as SUMS
 from engine.rewrite.sums import Sum
 from engine.rewrite.view import View

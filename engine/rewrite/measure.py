@@ -11,7 +11,7 @@ from functools import cache
 
 from engine.graph import Apply, Variable
 from engine.op import Op
-from engine.rewrite.numbers import number_of
+from engine.rewrite.scalars import number_of
 
 HAZARD = 10_000
 """One way to overflow or lose all digits weighs more than any work saved."""

@@ -15,8 +15,8 @@ from typing import Any
 from engine.errors import RewriteError
 from engine.graph import OPS, Apply, Constant, Variable, leaves
 from engine.op import Op
-from engine.rewrite.numbers import Number, number_of
 from engine.rewrite.products import FAMILY, Product, product_of
+from engine.rewrite.scalars import Number, number_of
 from engine.rewrite.view import View
 from engine.types import TensorType
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.graph import OPS, Variable
-from engine.rewrite.numbers import Number, constant, is_finite, number_of, wrapped
+from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
 from engine.types import INTEGERS
 
 FAMILY = frozenset({"mul", "true_div", "inv", "neg", "sqr", "pow"})

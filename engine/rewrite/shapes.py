@@ -9,10 +9,10 @@ from engine.ops.logic import cast, fill
 from engine.ops.reductions import count, max, mean, sum
 from engine.ops.shape import dimshuffle
 from engine.rewrite.canonicalize import canonicalize
-from engine.rewrite.numbers import constant, number_of
 from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.products import Product
 from engine.rewrite.rule import HIDES_ERROR
+from engine.rewrite.scalars import constant, number_of
 from engine.rewrite.view import View
 from engine.types import DISCRETE, normalize_axes
 

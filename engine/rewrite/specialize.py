@@ -6,9 +6,9 @@ import math
 
 from engine.graph import Apply, Variable
 from engine.ops.arithmetic import inv, sqr
-from engine.rewrite.numbers import constant, number_of
 from engine.rewrite.pattern import Sides
 from engine.rewrite.rule import Phase
+from engine.rewrite.scalars import constant, number_of
 from engine.rewrite.view import View
 from engine.types import COMPLEX, FLOATS, INTEGERS
 

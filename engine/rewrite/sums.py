@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.graph import OPS, Variable
-from engine.rewrite.numbers import Number, constant, is_finite, number_of, wrapped
 from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.products import Product, product_of
+from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
 
 FAMILY = frozenset({"add", "sub", "neg"})
 """The ops that a normal form looks through."""
