@@ -17,6 +17,7 @@ import pytest
 import engine.tensor as T
 from engine.codegen import compile_graph
 from engine.codegen.cpu import cache
+from engine.codegen.cpu.compiler import compile_kernel
 from engine.codegen.cpu.intrinsics import names
 from engine.codegen.lower import Lowering
 from engine.codegen.native import Native
@@ -276,6 +277,11 @@ def test_what_has_no_kernel_is_named_with_its_canvas_node() -> None:
     with pytest.raises(CompileError, match="ifelse") as caught:
         compiled([y], {c: 1.0, x: [1.0]})
     assert caught.value.node == "branch"
+
+
+def test_a_compiler_that_gives_up_is_a_compile_error() -> None:
+    with pytest.raises(CompileError, match="could not be compiled"):
+        compile_kernel("def kernel(\n    p0\n):\n    p0[0] = p0\n", ("float64",))
 
 
 # Updates.

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.codegen.cpu.machine import to_object
 from engine.codegen.cpu.mathematics import declared
+from engine.errors import CompileError
 
 ENTRY = "entry"
 """What the native function of every kernel is called."""
@@ -21,7 +22,21 @@ def compile_kernel(text: str, signature: Sequence[str]) -> bytes:
 
     The text is one function `kernel`; signature has for each argument the dtype behind a
     pointer, or "int" for a number of 64 bits.  The row holds 8 bytes for each.
+
+    Raises CompileError where the compiler is missing or gives up.
     """
+    try:
+        return _compiled(text, signature)
+    except CompileError:
+        raise
+    except Exception as error:  # whatever a compiler may raise, the graph still runs in NumPy
+        raise CompileError(
+            f"A kernel could not be compiled: {type(error).__name__}: {error}",
+            hint="It runs in NumPy.",
+        ) from error
+
+
+def _compiled(text: str, signature: Sequence[str]) -> bytes:
     numba: Any = import_module("numba.core")
     compiler: Any = import_module("numba.core.compiler")
     lock: Any = import_module("numba.core.compiler_lock")
