@@ -49,6 +49,7 @@ def seconds(browser: Browser, cache: str, looking: int) -> float:
         page.get_by_test_id("gallery-xnor").click()
         page.get_by_test_id("stored").get_by_text("Saved").wait_for()
         page.wait_for_timeout(1000 * looking)
+        page.wait_for_selector('[data-testid="cmd-train"]:enabled')
         milliseconds: float = page.evaluate(WAIT)
         page.close()
     return milliseconds / 1000
