@@ -112,9 +112,10 @@ class Function:
         computed = substitute([*results, *assigned.values()], replaced)
         self.shared = [v for v in leaves(computed) if isinstance(v, SharedVariable)]
         self.shared += [v for v in self.updated if v not in self.shared]
-        _check_use(self.inputs, computed, on_unused_input)
+        self._written = Graph([*self.inputs, *self.shared], computed)
+        _check_use(self.inputs, self._written, on_unused_input)
+        self._written.check_inputs(lambda v: isinstance(v, SharedVariable))
         self.graph = Graph([*self.inputs, *self.shared], computed)
-        self.graph.check_inputs(lambda v: isinstance(v, SharedVariable))
         self.film: Film = optimize(self.graph)
         self._results = len(results)
         self._tiers: OrderedDict[Shapes, _Tiers] = OrderedDict()
@@ -148,7 +149,8 @@ class Function:
     def _for_shapes(self, shapes: Shapes) -> _Tiers:
         tiers = self._tiers.get(shapes)
         if tiers is None:
-            infer_types(self.graph, dict(zip(self.graph.inputs, shapes, strict=True)))
+            # On the graph as it was written: no rewrite may hide shapes that clash.
+            infer_types(self._written, dict(zip(self._written.inputs, shapes, strict=True)))
             patience = {"FAST_RUN": config.compile_after, "NUMBA": 0}.get(self.mode)
             tiers = self._tiers[shapes] = _Tiers(self.graph, shapes, patience)
             if len(self._tiers) > SHAPES_KEPT:
@@ -324,10 +326,7 @@ def _add_default_updates(
             waiting += leaves([v.default_update])
 
 
-def _check_use(
-    inputs: Sequence[Variable], computed: Sequence[Variable], on_unused_input: str
-) -> None:
-    graph = Graph(inputs, computed)
+def _check_use(inputs: Sequence[Variable], graph: Graph, on_unused_input: str) -> None:
     used = set(graph.leaves())
     for i, v in enumerate(inputs):
         if v in used or on_unused_input == "ignore":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +28,7 @@ DTYPES = (
     "complex64",
     "complex128",
 )
+_KNOWN = frozenset(DTYPES)
 PREFIXES = {
     "b": "int8",
     "w": "int16",
@@ -85,8 +87,8 @@ class TensorType:
         shape: Sequence[int | bool | None] = (),
         broadcastable: Sequence[bool] | None = None,
     ) -> None:
-        name = np.dtype(dtype).name
-        if name not in DTYPES:
+        name = dtype if isinstance(dtype, str) and dtype in _KNOWN else np.dtype(dtype).name
+        if name not in _KNOWN:
             raise TypeMismatchError(
                 f"There is no tensor of dtype {name}.", expected=", ".join(DTYPES), got=name
             )
@@ -201,6 +203,7 @@ def _length(n: int | bool | None) -> int | None:
     return int(n)
 
 
+@cache
 def upcast(*dtypes: str) -> str:
     """The dtype that holds all of `dtypes`: NumPy's promotion, whatever the values are."""
     return str(np.result_type(*(np.dtype(d) for d in dtypes)))

@@ -205,3 +205,10 @@ def test_modes() -> None:
         assert function([x], x * 3, mode=mode)(2) == 6
     with pytest.raises(ParameterError, match="FASTEST"):
         function([x], x, mode="FASTEST")
+
+
+def test_no_rewrite_hides_shapes_that_clash() -> None:
+    x, y = T.dvectors("x", "y")
+    f = function([x, y], (x + y) * 0)
+    with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
+        f([1, 2], [1, 2, 3])

@@ -11,6 +11,7 @@ from engine.codegen import compile_graph
 from engine.codegen.numpy import Interpreter, interpret
 from engine.errors import CompileError, ParameterError, ShapeError, TypeMismatchError
 from engine.graph import Graph, Variable
+from engine.inference import infer_types
 from engine.rewrite import Film, optimize
 from engine.training.ring import Ring
 from engine.training.spec import TrainingSpec
@@ -118,8 +119,10 @@ class Trainer:
         leaves = [*spec.inputs, *spec.state]
         results = [*spec.outputs.values(), *spec.updates.values()]
         graph = Graph(leaves, results)
-        self.film = optimize(graph)
         graph.check_inputs(lambda v: False)
+        # On the graph as it was written: no rewrite may hide shapes that clash.
+        infer_types(graph, {v: a.shape for v, a in {**self._inputs, **self._state}.items()})
+        self.film = optimize(graph)
         updates = {v: len(spec.outputs) + i for i, v in enumerate(spec.updates)}
         values = {**self._inputs, **self._state}
         record = list(spec.outputs).index(spec.cost)

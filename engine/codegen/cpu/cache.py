@@ -36,11 +36,19 @@ def folder() -> Path:
 
 @cache
 def _environment() -> str:
-    return "\n".join((version("numba"), version("llvmlite"), *host()))
+    return "\n".join((_generator(), version("numba"), version("llvmlite"), *host()))
+
+
+def _generator() -> str:
+    """A hash of the code generator itself: what another version of it wrote is not ours."""
+    digest = sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def key(*parts: str) -> str:
-    """The name of a piece of object code: a hash of its source, the versions and the processor."""
+    """The name of a piece of object code: a hash of its source, its compiler and its processor."""
     return sha256("\0".join((FORMAT.decode(), _environment(), *parts)).encode()).hexdigest()[:40]
 
 
