@@ -56,8 +56,9 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         start_new_session=True,
     )
     with process:
-        yield process
-        if process.poll() is None:
+        try:
+            yield process
+        finally:
             process.kill()
 
 
