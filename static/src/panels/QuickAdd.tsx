@@ -29,7 +29,7 @@ export function QuickAdd() {
   const choose = (card: Card) => {
     const held = at.wire ? { end: at.wire.held, side: at.wire.side } : undefined;
     closeQuickAdd();
-    addCard(card, [at.flow[0], at.flow[1] - 24], held);
+    addCard(card, at.flow ? [at.flow[0], at.flow[1] - 24] : undefined, held);
   };
   const left = Math.min(at.screen[0], window.innerWidth - WIDTH - 8);
   const top = Math.min(at.screen[1], window.innerHeight - HEIGHT - 8);

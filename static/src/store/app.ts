@@ -47,7 +47,8 @@ export interface Wire {
 
 export interface QuickAdd {
   screen: Point;
-  flow: Point;
+  /** Where on the canvas; null for wherever there is room. */
+  flow: Point | null;
   wire: { held: End; side: "from" | "to" } | null;
 }
 

@@ -20,13 +20,16 @@ export function openQuickAdd(): void {
   if (!view || !box) return;
   const [x, y] = view.pointer();
   const inside = x > box.left && x < box.right && y > box.top && y < box.bottom;
-  const screen: Point = inside ? [x, y] : [box.left + box.width / 2 - 140, box.top + 96];
-  quickAddAt(screen);
+  if (inside) quickAddAt([x, y]);
+  else showQuickAdd([box.left + box.width / 2 - 140, box.top + 96], null);
 }
 
 export function quickAddAt(screen: Point): void {
+  showQuickAdd(screen, viewport()?.toFlow(screen) ?? null);
+}
+
+function showQuickAdd(screen: Point, flow: Point | null): void {
   const { wire } = app.getState();
-  const flow = viewport()?.toFlow(screen) ?? [0, 0];
   const held = wire && { held: wire.held, side: wire.side };
   app.setState({ quickAdd: { screen, flow, wire: held }, overlay: null });
 }
