@@ -39,9 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and where it is explained."""
+        self.exit(EXIT_REFUSED, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="wiregrad",
         description="Theano on a canvas. Without a command: start the server, open the browser.",
     )
@@ -52,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--data", type=Path, metavar="DIR", help=DOCS["data"])
     top.set_defaults(command=serve)
-    commands = top.add_subparsers(title="commands", metavar="")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     run = commands.add_parser("run", help="Train a graph, or call one that has no training, here.")
     run.add_argument("graph", metavar="NAME_OR_FILE", help="A gallery name or a graph file.")
