@@ -98,34 +98,32 @@ class Server(ThreadedWSGIServer):
 class Stop:
     """The wish to end: SIGINT or SIGTERM. A second signal ends the process at once.
 
-    The handler writes to a pipe and touches no lock, as the main thread may be holding it.
+    A signal that another thread gets, or that comes just before the main thread waits, would not
+    wake it; so Python itself writes to a pipe for each one, and the main thread reads from that.
     """
 
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
+        os.set_blocking(self.writing, False)
         self.wanted = False
 
     def install(self) -> None:
         """Listen to the signals; call it in the main thread."""
+        signal.set_wakeup_fd(self.writing, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self.on_signal)
         signal.signal(signal.SIGTERM, self.on_signal)
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Wake whoever waits, or end at once the second time."""
+        """Note the wish, or end at once the second time."""
         if self.wanted:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.wanted = True
-        os.write(self.writing, b".")
 
     def wait(self) -> None:
-        """Wait for the wish."""
-        os.read(self.reading, 1)
-
-    def close(self) -> None:
-        """Give the pipe back."""
-        os.close(self.reading)
-        os.close(self.writing)
+        """Wait for the wish; call it in the main thread, which is where handlers run."""
+        while not self.wanted:
+            os.read(self.reading, 1)
 
 
 class Serving:
