@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.server import wiregrad
+
 
 @pytest.fixture(scope="module")
 def wheel(root: Path, front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -66,12 +68,8 @@ def test_command_lists_the_gallery(command: Path, root: Path, tmp_path: Path) ->
 
 
 def test_server_shows_the_page_from_the_wheel(command: Path, tmp_path: Path) -> None:
-    serve = [command, "--no-browser", "--port", "0", "--data", tmp_path / "data"]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as server:
-        try:
-            assert server.stdout is not None
-            address = next(word for line in server.stdout for word in line.split() if "://" in word)
-            with urllib.request.urlopen(address.partition("#")[0]) as page:
-                assert '<div id="root">' in page.read().decode()
-        finally:
-            server.terminate()
+    with (
+        wiregrad([str(command)], tmp_path, tmp_path / "data") as address,
+        urllib.request.urlopen(address.partition("#")[0]) as page,
+    ):
+        assert '<div id="root">' in page.read().decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.editor import EditorPage
-from tests.browser.server import wiregrad
+from tests.server import wiregrad
 
 FLAGS = """
     --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -50,7 +51,8 @@ def chromium(node: Path) -> Iterator[Browser]:
 def address(root: Path, front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of one server for all tests; each test opens graphs of its own."""
     assert front_end.is_dir()
-    with wiregrad(root, tmp_path_factory.mktemp("data")) as address:
+    command = [sys.executable, "-m", "app"]
+    with wiregrad(command, root, tmp_path_factory.mktemp("data")) as address:
         yield address
 
 

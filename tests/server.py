@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+PATIENCE = 60.0  # seconds, after which a server that will not end is ended
+
 
 @contextmanager
-def wiregrad(root: Path, data: Path) -> Iterator[str]:
-    """Start the server of the checkout at `root`; gives the address that it prints, token and all.
+def wiregrad(command: Sequence[str], cwd: Path, data: Path) -> Iterator[str]:
+    """Start a server by a command in a folder; gives the address that it prints, token and all.
 
     It must end in order when asked to, and have complained of nothing.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", "app", "--no-browser", "--port", "0", "--data", str(data)],
-        cwd=root,
+        [*command, "--no-browser", "--port", "0", "--data", str(data)],
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,5 +31,9 @@ def wiregrad(root: Path, data: Path) -> Iterator[str]:
                 yield address
         finally:
             process.terminate()
-            _, complaints = process.communicate(timeout=60)
+            try:
+                _, complaints = process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         assert (address is not None, process.returncode, complaints) == (True, 0, "")
