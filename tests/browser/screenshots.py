@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.browser.editor import EditorPage  # noqa: E402
-from tests.browser.server import wiregrad  # noqa: E402
+from tests.server import wiregrad  # noqa: E402
 
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
 

@@ -29,6 +29,14 @@ def step(editor: EditorPage) -> int:
     return int(editor.at("run-step").inner_text().replace(",", "").replace("\u202f", ""))
 
 
+def resting_step(editor: EditorPage) -> int:
+    """The step that is shown once it has come to rest: the last frame may follow the pause."""
+    shown = -1
+    while shown != (shown := step(editor)):
+        editor.page.wait_for_timeout(300)
+    return shown
+
+
 def test_xnor_learns_its_table(editor: EditorPage) -> None:
     editor.open_gallery("xnor")
     train(editor, state="Done")
@@ -57,7 +65,7 @@ def test_pause_step_resume_stop_start_over(editor: EditorPage) -> None:
     train(editor, state="Training")
     editor.do("train")
     expect(editor.at("run-state")).to_have_text("Paused")
-    paused = step(editor)
+    paused = resting_step(editor)
     editor.do("train_step")
     expect(editor.at("run-step")).to_have_text(str(paused + 1))
     expect(editor.at("run-state")).to_have_text("Paused")
