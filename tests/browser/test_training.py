@@ -110,9 +110,9 @@ def test_learning_rate_changes_while_it_runs(editor: EditorPage) -> None:
     )
     editor.do("train")
     expect(editor.at("run-state")).to_have_text("Paused")
+    paused = resting_step(editor)
     cost = editor.at("run-cost").inner_text()
-    for _ in range(2):
-        before = step(editor)
+    for before in (paused, paused + 1):
         editor.do("train_step")
         expect(editor.at("run-step")).to_have_text(str(before + 1))
         expect(editor.at("run-cost")).to_have_text(cost)
