@@ -146,7 +146,7 @@ def jacobian(expression: Variable, wrt: Variable) -> Variable:
         raise TypeMismatchError(
             "The Jacobian is of a vector.", expected="a vector", got=str(expression.type)
         )
-    rows, _ = scan(lambda i: grad(expression[i], wrt), sequences=OPS["arange"](expression))
+    rows, _ = scan(lambda i: grad(expression[i], wrt), sequences=OPS["positions"](expression))
     assert isinstance(rows, Variable)
     return rows
 

@@ -330,8 +330,8 @@ full = Op(
     grad=lambda g, y, value, shape: [OPS["sum"](g)],
 )
 
-arange = Op(
-    name="arange",
+positions = Op(
+    name="positions",
     symbol="0…n",
     category=CATEGORY,
     method=False,
