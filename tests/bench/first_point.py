@@ -43,7 +43,8 @@ LOOKING = (0, 3)
 def seconds(browser: Browser, cache: str, looking: int) -> float:
     """One round, with a server of its own."""
     os.environ["WIREGRAD_CACHE"] = cache
-    with tempfile.TemporaryDirectory() as data, wiregrad(ROOT, Path(data)) as address:
+    command = (sys.executable, "-m", "app")
+    with tempfile.TemporaryDirectory() as data, wiregrad(command, ROOT, Path(data)) as address:
         page = browser.new_page()
         page.goto(address)
         page.get_by_test_id("gallery-xnor").click()

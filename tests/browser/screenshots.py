@@ -30,7 +30,7 @@ def main() -> None:
     program = os.environ.get("WIREGRAD_CHROMIUM", "/usr/bin/chromium")
     with (
         tempfile.TemporaryDirectory() as data,
-        wiregrad(ROOT, Path(data)) as address,
+        wiregrad((sys.executable, "-m", "app"), ROOT, Path(data)) as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
