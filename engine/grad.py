@@ -9,7 +9,7 @@ from engine.errors import DisconnectedInputError, NullGradientError, TypeMismatc
 from engine.graph import OPS, Apply, Constant, Variable, as_variable, walk
 from engine.op import zero_gradient
 from engine.scan import scan
-from engine.types import COMPLEX, DISCRETE, FLOATS
+from engine.types import COMPLEX, DISCRETE
 
 Disconnected = Literal["raise", "warn", "ignore"]
 
@@ -121,17 +121,29 @@ def _gradients_of(node: Apply, flowing: Mapping[Variable, Variable]) -> Sequence
             )
         )
     sweep = (pullback,) if op.higher_order else ()
+    gs = [flowing[v] if v in flowing else zero_gradient(v) for v in node.outputs]
+    turns = op.conjugates and any(v.dtype in COMPLEX for v in (*node.inputs, *node.outputs))
+    if turns:
+        gs = [_conjugate(g) for g in gs]
     if len(node.outputs) == 1:
-        return op.grad(*sweep, flowing[node.out], node.out, *node.inputs, **node.params)
-    gs = tuple(flowing[v] if v in flowing else zero_gradient(v) for v in node.outputs)
-    return op.grad(*sweep, gs, node.outputs, *node.inputs, **node.params)
+        found = op.grad(*sweep, gs[0], node.out, *node.inputs, **node.params)
+    else:
+        found = op.grad(*sweep, tuple(gs), node.outputs, *node.inputs, **node.params)
+    return [None if g is None else _conjugate(g) for g in found] if turns else found
+
+
+def _conjugate(g: Variable) -> Variable:
+    """Of a complex gradient, which is the one by the real part plus i times that by the other."""
+    return OPS["conj"](g) if g.dtype in COMPLEX else g
 
 
 def _fit(g: Variable, v: Variable) -> Variable:
-    """The gradient in the dtype of its variable, where that is a float."""
-    if g.dtype == v.dtype or v.dtype in DISCRETE or g.dtype not in FLOATS:
+    """The gradient in the dtype of its variable, where that is no integer."""
+    if g.dtype == v.dtype or v.dtype in DISCRETE:
         return g
-    return OPS["cast"](g, v.dtype)
+    if g.dtype in COMPLEX and v.dtype not in COMPLEX:
+        g = OPS["real"](g)
+    return g if g.dtype == v.dtype else OPS["cast"](g, v.dtype)
 
 
 def _ones_like(cost: Variable) -> Variable:

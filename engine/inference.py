@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from engine.errors import EngineError
 from engine.graph import Apply, Graph, Variable, walk
+from engine.op import known_value, value_from_shapes, value_from_values
 from engine.types import TensorType
 
 
@@ -20,20 +22,27 @@ def infer_types(
     in branches that may never be taken, which keep what was known of them.
     """
     types: dict[Variable, TensorType] = {}
+    values: dict[Variable, Any] = {}
     for v in graph.leaves():
         types[v] = TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable)
+        values[v] = known_value(v)
     certain = set(walk_certain(graph))
     for node in graph.toposort():
+        given = [types[v] for v in node.inputs]
+        known = [values.get(v) for v in node.inputs]
         try:
-            results = node.op.infer(*(types.get(v, v.type) for v in node.inputs), **node.params)
+            results = node.op.types(given, node.params, known)
         except EngineError as error:
             if node in certain:
                 raise node.located(error) from None
             results = tuple(v.type for v in node.outputs)
-        if isinstance(results, TensorType):
-            results = (results,)
         for v, t in zip(node.outputs, results, strict=True):
             types[v] = TensorType(t.dtype, t.shape, v.broadcastable)
+        if node.op.from_shape:
+            values[node.out] = value_from_shapes(node, given)
+        else:
+            for v in node.outputs[:1]:
+                values[v] = value_from_values(node, known)
     return types
 
 

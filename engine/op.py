@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.config import config
 from engine.errors import EngineError, OpError, ParameterError, TypeMismatchError
-from engine.graph import OPS, Apply, Variable, as_variable
+from engine.graph import OPS, Apply, Constant, Variable, as_variable
 from engine.types import (
     COMPLEX,
     DISCRETE,
@@ -79,11 +79,17 @@ class Fold:
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs that an op can take, for tests and documentation: shapes, parameters, dtypes."""
+    """Inputs that an op can take, for tests and documentation: shapes, parameters, dtypes.
 
-    shapes: tuple[tuple[int, ...], ...]
+    dtypes: of each input, where it is not the one that is tested.
+    draw: makes the inputs, where not any numbers of the op's domain will do: a positive definite
+        matrix, indices, sorted numbers.  Floats are cast to the dtype that is tested.
+    """
+
+    shapes: tuple[tuple[int, ...], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ()
+    draw: Callable[[np.random.Generator], Sequence[Any]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +100,23 @@ class Op:
     ports, results: what goes in and comes out.  params: its plain parameters.
     infer: `(*types, **params)` to the type (or tuple of types) of the results; raises
         ShapeError or TypeMismatchError.
+    reads_values: whether the shape of a result depends on what some inputs hold, as that of
+        `arange(n)`; then infer also gets `known`: for each input its value where that follows
+        from constants and known lengths, else None.
     numpy: `(*arrays, **params)` to the result(s): the meaning, with which all else is compared.
     grad: `(g, y, *inputs, **params)` to a list with the gradient for each input as an
         expression, None where there is no path; g and y are tuples where there are several
         results.  no_grad: why there is none.
+    conjugates: whether grad is written for real numbers and, for complex ones, stands for the
+        derivative of a holomorphic function, whose conjugate is what flows back (the sweep sees
+        to that).  False for ops that only move elements or treat complex numbers themselves.
     scalar: the op on single elements, in the text that all kernels share; only elementwise.
-    rule: the dtypes of an elementwise op.
+    rule: the dtypes of an elementwise op; no other op has one.
     fold: a reduction's loop.  view: how the result lies in the input's memory, for ops that
         move no data: `(shape, strides, **params)` to `(offset, shape, strides)` in elements, or
         None where it must be copied.
-    body: builds the op out of others; such an op expands where it is called.
+    body: builds the op out of others; such an op expands where it is called.  It gets what a
+        variadic port takes as a list, and returns a list where there are several results.
     expand: builds the op out of simpler ones for the code generators, which have no kernel of
         their own for it; `(*inputs, **params)`.
     lazy: `(condition, **params)` to the number of the one further input that is needed.
@@ -127,11 +140,13 @@ class Op:
     params: tuple[Param, ...] = ()
     grad: Callable[..., Sequence[Variable | None]] | None = None
     no_grad: str | None = None
+    conjugates: bool = True
+    reads_values: bool = False
     scalar: str | None = None
     rule: DtypeRule | None = None
     fold: Fold | None = None
     view: Callable[..., tuple[int, tuple[int, ...], tuple[int, ...]] | None] | None = None
-    body: Callable[..., Variable] | None = None
+    body: Callable[..., Variable | Sequence[Variable]] | None = None
     expand: Callable[..., Variable] | None = None
     lazy: Callable[..., int] | None = None
     from_shape: bool = False
@@ -170,34 +185,50 @@ class Op:
     @property
     def is_elementwise(self) -> bool:
         """Whether it treats each element by itself."""
-        return self.scalar is not None
+        return self.rule is not None
 
     @property
     def variadic(self) -> bool:
         """Whether its last port takes any number of inputs, as a list."""
-        return self.ports[-1].variadic
+        return bool(self.ports) and self.ports[-1].variadic
 
     def apply(self, inputs: Sequence[Variable], params: Mapping[str, Any]) -> Apply:
         """Type-check and apply to variables; every parameter must be given."""
+        known = [known_value(v) for v in inputs] if self.reads_values else ()
         try:
-            types = self.infer(*(v.type for v in inputs), **params)
+            types = self.types([v.type for v in inputs], params, known)
         except EngineError as error:
             error.within(self.name, [v.name or str(v.type) for v in inputs])
             raise
-        if isinstance(types, TensorType):
-            types = (types,)
         return Apply(self, inputs, params, types)
 
+    def types(
+        self,
+        inputs: Sequence[TensorType],
+        params: Mapping[str, Any],
+        known: Sequence[Any] = (),
+    ) -> tuple[TensorType, ...]:
+        """The types of the results; `known` has the inputs' values where they are known."""
+        if self.reads_values:
+            params = {**params, "known": tuple(known) or (None,) * len(inputs)}
+        types = self.infer(*inputs, **params)
+        return (types,) if isinstance(types, TensorType) else tuple(types)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Variable:
-        """The result of the op on variables, numbers or arrays."""
-        inputs, params = self.bind(args, kwargs)
-        if self.body is not None:
-            return self.body(*inputs, **params)
-        return self.apply(inputs, params).out
+        """The result of the op on variables, numbers or arrays.
+
+        An op with several results gives a list of them, which the type cannot say; `each` does.
+        """
+        outputs = self.each(*args, **kwargs)
+        return outputs[0] if len(outputs) == 1 else outputs  # type: ignore[return-value]
 
     def each(self, *args: Any, **kwargs: Any) -> list[Variable]:
-        """All results of an op that has several."""
-        return list(self.apply(*self.bind(args, kwargs)).outputs)
+        """The results as a list, also where there is only one."""
+        inputs, params = self.bind(args, kwargs)
+        if self.body is None:
+            return list(self.apply(inputs, params).outputs)
+        built = self.body(*_grouped(self.ports, inputs), **params)
+        return [built] if isinstance(built, Variable) else list(built)
 
     def bind(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -245,6 +276,14 @@ class Op:
         return np.asarray(out).astype(result, copy=False)
 
 
+def _grouped(ports: Sequence[Port], inputs: Sequence[Variable]) -> list[Any]:
+    """The inputs as a call takes them: those of a variadic port as one list."""
+    if not ports or not ports[-1].variadic:
+        return list(inputs)
+    fixed = len(ports) - 1
+    return [*inputs[:fixed], list(inputs[fixed:])]
+
+
 def _frozen(param: Param, value: Any) -> Any:
     """A parameter's value in its hashable form; ParameterError where it is of another type."""
     if value is None or param.type in {"index", "graph"}:
@@ -281,6 +320,52 @@ def _frozen(param: Param, value: Any) -> Any:
             got=str(value),
         )
     return value
+
+
+KNOWN_SIZE = 64
+"""The most elements of a value that is followed through a graph before it runs."""
+
+
+def known_value(v: Variable, depth: int = 12) -> Any:
+    """What an integer variable holds, as an array, where constants and known lengths say so."""
+    if isinstance(v, Constant):
+        return v.data if v.dtype in DISCRETE and v.data.size <= KNOWN_SIZE else None
+    node = v.owner
+    if node is None or not depth or v.dtype not in DISCRETE:
+        return None
+    if node.op.from_shape:
+        return value_from_shapes(node, [t.type for t in node.inputs])
+    if len(node.inputs) > 4:
+        return None
+    values = [known_value(t, depth - 1) for t in node.inputs]
+    return value_from_values(node, values)
+
+
+def value_from_shapes(node: Apply, types: Sequence[TensorType]) -> Any:
+    """The value of an op that reads only shapes; None where they are not all known."""
+    if any(None in t.shape for t in types):
+        return None
+    shapes = [tuple(n or 0 for n in t.shape) for t in types]
+    stand_ins = [
+        np.broadcast_to(np.zeros((), t.dtype), s) for t, s in zip(types, shapes, strict=True)
+    ]
+    value = np.asarray(node.op.evaluate(*stand_ins, **node.params))
+    return value if value.size <= KNOWN_SIZE else None
+
+
+def value_from_values(node: Apply, values: Sequence[Any]) -> Any:
+    """The value of a small integer expression; None where one of its inputs is not known."""
+    op = node.op
+    computable = op.numpy is not None and not op.higher_order and len(node.outputs) == 1
+    if not computable or not values or any(v is None for v in values):
+        return None
+    if node.out.dtype not in DISCRETE:
+        return None
+    try:
+        value = np.asarray(op.evaluate(*values, **node.params)).astype(node.out.dtype)
+    except (EngineError, ValueError, IndexError, ArithmeticError):
+        return None  # it will be an error when it runs, if it ever does
+    return value if value.size <= KNOWN_SIZE else None
 
 
 # dtype rules of elementwise ops
@@ -330,7 +415,7 @@ def elementwise(
     doc: str,
     category: str,
     numpy: Callable[..., Any],
-    scalar: str,
+    scalar: str | None,
     grad: Callable[..., Sequence[Variable | None]] | None = None,
     rule: DtypeRule = upcasting,
     **facts: Any,
@@ -338,10 +423,11 @@ def elementwise(
     """An op on each element, with broadcasting.
 
     The ports are the parameters of `numpy`.  The gradients may have the broadcast shape; they
-    are summed back to the shape of each input here.
+    are summed back to the shape of each input here.  Without a text for `scalar` native code
+    calls `numpy`.
     """
     ports = tuple(Port(p) for p in inspect.signature(numpy).parameters)
-    used = set(re.findall(r"\{(\w+)\}", scalar))
+    used = set(re.findall(r"\{(\w+)\}", scalar or ""))
     if not used <= {p.name for p in ports}:
         raise OpError(f"The kernel text of {name!r} uses {used - {p.name for p in ports}}.")
 
@@ -464,11 +550,17 @@ def restore_axes(y: Variable, x: Variable, axis: Any, keepdims: bool) -> Variabl
 
 
 def composed(
-    name: str, *, doc: str, category: str, body: Callable[..., Variable], **facts: Any
+    name: str,
+    *,
+    doc: str,
+    category: str,
+    body: Callable[..., Variable | Sequence[Variable]],
+    **facts: Any,
 ) -> Op:
     """An op made of others: it expands where it is called and needs no kernel and no gradient.
 
-    Its ports are the parameters of `body` without default, unless `ports` says otherwise.
+    Its ports are the parameters of `body` that are not among `params`, unless `ports` says
+    otherwise.
     """
     params: tuple[Param, ...] = facts.pop("params", ())
     known = {p.name for p in params}
@@ -476,9 +568,11 @@ def composed(
         Port(p) for p in inspect.signature(body).parameters if p not in known
     )
 
-    def infer(*types: TensorType, **values: Any) -> TensorType:
-        return body(*(Variable(t) for t in types), **values).type
+    def infer(*types: TensorType, **values: Any) -> tuple[TensorType, ...]:
+        results = OPS[name].each(*_grouped(ports, [Variable(t) for t in types]), **values)
+        return tuple(v.type for v in results)
 
+    facts.setdefault("examples", (Example(((2, 3),) * len(ports)),))
     return Op(
         name=name,
         doc=doc,
@@ -488,7 +582,6 @@ def composed(
         infer=infer,
         numpy=None,
         body=body,
-        examples=(Example(((2, 3),) * len(ports)),),
         **facts,
     )
 

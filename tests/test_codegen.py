@@ -19,14 +19,12 @@ from engine.codegen import compile_graph
 from engine.codegen.cpu import cache
 from engine.codegen.cpu.compiler import compile_kernel
 from engine.codegen.cpu.intrinsics import names
-from engine.codegen.lower import Lowering
 from engine.codegen.native import Native
 from engine.codegen.numpy import interpret
 from engine.errors import CompileError, ShapeError
 from engine.grad import grad
 from engine.graph import OPS, Graph, Variable
 from engine.ifelse import ifelse
-from engine.inference import infer_types
 from tests.test_ops import RECORDS, build, draw
 
 Array = np.ndarray[Any, Any]
@@ -56,7 +54,8 @@ def assert_same(outputs: Sequence[Variable], values: Values) -> Native:
     """The kernels give what NumPy gives, to the last few bits."""
     native = compiled(outputs, values)
     for kernel in native.kernels:
-        assert_harmless(kernel.source)
+        if kernel.source.startswith("def"):
+            assert_harmless(kernel.source)
     native.call()
     for variable, array, expected in zip(
         outputs, native.outputs, interpret(outputs, values), strict=True
@@ -91,24 +90,18 @@ def xnor() -> tuple[list[Variable], dict[Variable, Array], list[Variable], list[
 
 
 def natively(dtype: str) -> tuple[list[Variable], dict[Variable, Array]]:
-    """The examples of all ops that have a kernel, as one graph; others must have a reason."""
+    """The examples of all ops, as one graph."""
     outputs: list[Variable] = []
     values: dict[Variable, Array] = {}
     for op in RECORDS:
         for example in op.examples if dtype in op.dtypes else ():
             drawn = draw(op, example, dtype)
             try:
-                inputs, out = build(op, example, drawn)
+                inputs, results = build(op, example, drawn)
             except TypeError:  # no arithmetic on bools, say
                 continue
-            graph = Graph(inputs, [out])
-            types = infer_types(graph, {v: a.shape for v, a in zip(inputs, drawn, strict=True)})
-            if op.higher_order or "?" in example.params.get("index", ()):
-                with pytest.raises(CompileError, match=op.name):
-                    Lowering(graph, types)
-            else:
-                outputs.append(out)
-                values.update(zip(inputs, drawn, strict=True))
+            outputs += results
+            values.update(zip(inputs, drawn, strict=True))
     return outputs, values
 
 
@@ -319,6 +312,26 @@ def test_an_update_keeps_shape_and_dtype() -> None:
     x, y = T.vector("x"), T.scalar("y")
     with pytest.raises(ShapeError, match="update"):
         compiled([x[:1] + y], {x: [1.0, 2.0], y: 1.0}, updates={x: 0})
+
+
+def test_an_error_between_kernels_leaves_everything_as_it_was() -> None:
+    x, i = T.vector("x"), T.lscalar("i")
+    native = compiled([x + 1, x[i] * x, i + 1], {x: [1.0, 2.0], i: 1}, updates={x: 1, i: 2})
+    native.call()
+    assert (native.inputs[x].tolist(), native.inputs[i].item()) == ([2, 4], 2)
+    with pytest.raises(IndexError, match="outside axis 0"):
+        native.run(3)
+    assert (native.inputs[x].tolist(), native.inputs[i].item()) == ([2, 4], 2)
+    native.inputs[i][...] = 0
+    assert native.run(2) == 2
+    assert native.inputs[i] == 2
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "float16"])
+def test_what_kernels_cannot_compute_in_is_left_to_numpy(dtype: str) -> None:
+    x, y = T.TensorType(dtype, (None, None))("x"), T.matrix("y")
+    values = {x: np.arange(6).reshape(2, 3).astype(dtype), y: np.ones((3, 2))}
+    assert_same([x.T.reshape((2, 3)) * x, T.exp(y).sum(axis=0) * 2, x], values)
 
 
 # The cache.

@@ -15,7 +15,10 @@ from engine.graph import OPS, Graph, Variable
 from engine.inference import infer_types
 from engine.op import Example, Op, elementwise
 from engine.printing import pp, tex
-from engine.types import DISCRETE, FLOATS, TensorType
+from engine.types import COMPLEX, DISCRETE, FLOATS, TensorType
+
+Array = np.ndarray[Any, Any]
+INEXACT = FLOATS | COMPLEX
 
 RECORDS = sorted(set(OPS.values()), key=lambda op: op.name)
 
@@ -32,11 +35,11 @@ def cases(*dtypes: str) -> list[Any]:
 
 
 def smooth(op: Op) -> bool:
-    """Whether the op has a slope: its results are floats, and it has a gradient."""
+    """Whether the op has a slope: its first result is a float, and it has a gradient."""
     example = op.examples[0] if op.examples else None
     if example is None or op.no_grad or "dtype" in example.params or "float64" not in op.dtypes:
         return False
-    return build(op, example, draw(op, example, "float64"))[1].dtype in FLOATS
+    return build(op, example, draw(op, example, "float64"))[1][0].dtype in INEXACT
 
 
 def domain(op: Op, position: int) -> tuple[float, float]:
@@ -45,20 +48,27 @@ def domain(op: Op, position: int) -> tuple[float, float]:
     return low_high if isinstance(low_high[0], float) else low_high[position]
 
 
-def draw(op: Op, example: Example, dtype: str) -> list[np.ndarray[Any, Any]]:
+def draw(op: Op, example: Example, dtype: str) -> list[Array]:
+    """Inputs for an example of an op, in the dtype that is tested where they may have any."""
     rng = np.random.default_rng(7)
+    if example.draw is not None:
+        drawn = [np.asarray(v) for v in example.draw(rng)]
+        return [v.astype(dtype) if v.dtype.kind == "f" else v for v in drawn]
     values = []
     for i, shape in enumerate(example.shapes):
         low, high = domain(op, i)
         kind = example.dtypes[i] if example.dtypes else dtype
         value = rng.uniform(low, high, shape)
+        if kind in COMPLEX:
+            value = value + 1j * rng.uniform(-1, 1, shape)
         if kind == "bool" or kind in DISCRETE:
             value = np.clip(np.round(value), 1, 3) if kind != "bool" else value > 0
         values.append(value.astype(kind))
     return values
 
 
-def build(op: Op, example: Example, values: list[Any]) -> tuple[list[Variable], Variable]:
+def build(op: Op, example: Example, values: list[Any]) -> tuple[list[Variable], list[Variable]]:
+    """The variables that an example's values are for, and the results of the op on them."""
     inputs = [
         TensorType(v.dtype, [1 if n == 1 else None for n in v.shape])(f"x{i}")
         for i, v in enumerate(values)
@@ -67,38 +77,48 @@ def build(op: Op, example: Example, values: list[Any]) -> tuple[list[Variable], 
     grouped: list[Any] = list(inputs[: len(fixed)])
     if op.variadic:
         grouped.append(inputs[len(fixed) :])
-    return inputs, op(*grouped, **example.params)
+    return inputs, op.each(*grouped, **example.params)
 
 
-@pytest.mark.parametrize(("op", "example", "dtype"), cases("float64", "float32", "int32", "bool"))
+@pytest.mark.parametrize(
+    ("op", "example", "dtype"), cases("float64", "float32", "int32", "bool", "complex128")
+)
 def test_inferred_type_is_the_type_of_the_value(op: Op, example: Example, dtype: str) -> None:
     values = draw(op, example, dtype)
     try:
-        inputs, out = build(op, example, values)
+        inputs, outputs = build(op, example, values)
     except TypeError:
         assert dtype == "bool" or "assign" in op.name or "increase" in op.name
         return
-    (value,) = interpret([out], dict(zip(inputs, values, strict=True)))
-    assert value.dtype == out.dtype
-    assert value.ndim == out.ndim
-    graph = Graph(inputs, [out])
+    found = interpret(outputs, dict(zip(inputs, values, strict=True)))
+    graph = Graph(inputs, outputs)
     shapes = {v: a.shape for v, a in zip(inputs, values, strict=True)}
-    inferred = infer_types(graph, shapes)[graph.outputs[0]]
-    assert all(n in (None, actual) for n, actual in zip(inferred.shape, value.shape, strict=True))
-    assert all(value.shape[i] == 1 for i, b in enumerate(out.broadcastable) if b)
+    inferred = infer_types(graph, shapes)
+    for out, copy, value in zip(outputs, graph.outputs, found, strict=True):
+        assert value.dtype == out.dtype
+        assert value.ndim == out.ndim
+        known = inferred[copy].shape
+        assert all(n in (None, actual) for n, actual in zip(known, value.shape, strict=True))
+        assert all(value.shape[i] == 1 for i, b in enumerate(out.broadcastable) if b)
 
 
 def projected(op: Op, example: Example, values: list[Any]) -> tuple[list[Variable], Variable]:
-    """A scalar cost over the op's result: its elements weighed at random and summed."""
-    inputs, out = build(op, example, values)
-    (value,) = interpret([out], dict(zip(inputs, values, strict=True)))
-    weights = np.random.default_rng(3).uniform(0.5, 1.5, value.shape).astype(out.dtype)
-    return inputs, T.sum(out * T.constant(weights))
+    """A scalar cost over the op's results: their elements weighed at random and summed."""
+    inputs, outputs = build(op, example, values)
+    found = interpret(outputs, dict(zip(inputs, values, strict=True)))
+    rng = np.random.default_rng(3)
+    cost: Variable = T.constant(0.0)
+    for out, value in zip(outputs, found, strict=True):
+        for part in [T.real(out), T.imag(out)] if out.dtype in COMPLEX else [out]:
+            if part.dtype in FLOATS:
+                weights = rng.uniform(0.5, 1.5, value.shape).astype(part.dtype)
+                cost = cost + T.sum(part * T.constant(weights))
+    return inputs, cost
 
 
 @pytest.mark.parametrize(
     ("op", "example", "dtype"),
-    [case for case in cases("float64", "float32") if smooth(case.values[0])],
+    [case for case in cases("float64", "float32", "complex128") if smooth(case.values[0])],
 )
 def test_gradient_agrees_with_finite_differences(op: Op, example: Example, dtype: str) -> None:
     values = draw(op, example, dtype)
@@ -107,20 +127,26 @@ def test_gradient_agrees_with_finite_differences(op: Op, example: Example, dtype
     wide = [v.astype("float64") if v.dtype.kind == "f" else v for v in values]
     wide_inputs, wide_cost = projected(op, example, wide)
     for i, x in enumerate(inputs):
-        if x.dtype not in FLOATS:
+        if x.dtype in DISCRETE:
             continue
         gradient = T.grad(cost, x, disconnected_inputs="ignore")
         assert (gradient.dtype, gradient.ndim) == (x.dtype, x.ndim)
         (found,) = interpret([gradient], dict(zip(inputs, values, strict=True)))
         assert found.shape == values[i].shape
-        direction = np.random.default_rng(5).uniform(-1, 1, wide[i].shape)
+        rng = np.random.default_rng(5)
+        direction = rng.uniform(-1, 1, wide[i].shape).astype(wide[i].dtype)
+        if x.dtype in COMPLEX:
+            direction = direction + 1j * rng.uniform(-1, 1, wide[i].shape)
         ends = []
         for step in (1e-6, -1e-6):
             moved = [*wide[:i], wide[i] + step * direction, *wide[i + 1 :]]
             ends += interpret([wide_cost], dict(zip(wide_inputs, moved, strict=True)))
         slope = (ends[0] - ends[1]) / 2e-6
-        close = 1e-6 if dtype == "float64" else 1e-3
-        assert np.sum(found * direction) == pytest.approx(slope, rel=close, abs=close)
+        close = 1e-3 if dtype == "float32" else 1e-6
+        # A complex gradient is that by the real part plus i times that by the imaginary one.
+        assert np.sum((np.conj(found) * direction).real) == pytest.approx(
+            slope, rel=close, abs=close
+        )
 
 
 @pytest.mark.parametrize("op", RECORDS, ids=lambda op: op.name)
@@ -130,9 +156,9 @@ def test_record_is_complete_and_printable(op: Op) -> None:
     assert op.category
     for example in op.examples[:1]:
         dtype = "float64" if "float64" in op.dtypes else "int32"
-        _, out = build(op, example, draw(op, example, dtype))
-        assert pp(out)
-        assert tex(out).count("{") == tex(out).count("}")
+        _, outputs = build(op, example, draw(op, example, dtype))
+        assert pp(outputs[0])
+        assert tex(outputs[0]).count("{") == tex(outputs[0]).count("}")
 
 
 @pytest.mark.parametrize("op", [o for o in RECORDS if o.is_elementwise], ids=lambda op: op.name)

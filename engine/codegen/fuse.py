@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from engine.codegen.layout import Access, Extent, Storage
-from engine.codegen.primitives import Fold, Primitive, Product, storages
+from engine.codegen.primitives import Callback, Fold, Primitive, Product, Task, storages
 
 KERNEL_LIMIT = 160
 """How large a kernel may grow, in formulas; beyond that compiling takes more than its share."""
@@ -232,30 +232,38 @@ def _conflicts(earlier: Primitive, later: Primitive) -> Iterator[tuple[Access, A
             yield access, later.target
 
 
-Step = Kernel | Product
+Step = Kernel | Product | Callback
 
 
-def fuse(primitives: Sequence[Primitive | Product]) -> list[Step]:
-    """Kernels and products, in the order in which they run, that compute the primitives."""
+def fuse(tasks: Sequence[Task]) -> list[Step]:
+    """Kernels, products and callbacks, in the order in which they run, that do the tasks."""
     steps: list[Step] = []
-    where: dict[Primitive | Product, int] = {}
-    writers: dict[Storage, list[Primitive | Product]] = defaultdict(list)
-    readers: dict[Storage, list[Primitive | Product]] = defaultdict(list)
-    for p in primitives:
-        after = {q for access in p.reads() for q in writers[access.storage]}
-        after.update(writers[p.target.storage], readers[p.target.storage])
+    where: dict[Task, int] = {}
+    writers: dict[Storage, list[Task]] = defaultdict(list)
+    readers: dict[Storage, list[Task]] = defaultdict(list)
+    callbacks: list[Task] = []
+    for p in tasks:
+        read, written = p.touched()
+        after = {q for storage in read for q in writers[storage]}
+        for storage in written:
+            after.update(writers[storage], readers[storage])
+            if storage.given:  # an error in a callback must leave what is kept as it was
+                after.update(callbacks)
         earliest = max((where[q] for q in after), default=0 if steps else -1)
-        if isinstance(p, Product):
-            steps.append(p)
-            where[p] = len(steps) - 1
-        else:
+        if isinstance(p, Primitive):
             where[p] = _kernel_for(steps, earliest)
             kernel = steps[where[p]]
             assert isinstance(kernel, Kernel)
             kernel.add(p, {q for q in after if isinstance(q, Primitive)})
-        writers[p.target.storage].append(p)
-        for access in p.reads():
-            readers[access.storage].append(p)
+        else:
+            steps.append(p)
+            where[p] = len(steps) - 1
+            if isinstance(p, Callback):
+                callbacks.append(p)
+        for storage in written:
+            writers[storage].append(p)
+        for storage in read:
+            readers[storage].append(p)
     return steps
 
 
@@ -288,7 +296,7 @@ def settle(steps: Sequence[Step]) -> set[Storage]:
     return needed
 
 
-def _parts(step: Step) -> Sequence[Primitive | Product]:
+def _parts(step: Step) -> Sequence[Task]:
     return list(step.places) if isinstance(step, Kernel) else [step]
 
 
@@ -300,8 +308,8 @@ def _needed(steps: Sequence[Step]) -> set[Storage]:
     for p in home:
         makers[p.target.storage].append(p)
     for step in steps:
-        if isinstance(step, Product):
-            needed |= {a.storage for a in (step.target, *step.reads())}
+        if not isinstance(step, Kernel):
+            needed |= storages(step)
             continue
         for p in step.places:
             needed |= {s for s in storages(p) if s.kept or s.value is not None}

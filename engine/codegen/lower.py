@@ -1,4 +1,4 @@
-"""From ops to primitives: every apply of a graph as formulas over loops, folds and products."""
+"""From ops to tasks: every apply of a graph as formulas over loops, folds, products, callbacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from engine.codegen.layout import (
     restored,
     stretched,
 )
-from engine.codegen.primitives import Count, Fold, Literal, Map, Operand, Primitive, Product
+from engine.codegen.numpy import Interpreter
+from engine.codegen.primitives import Callback, Count, Fold, Literal, Map, Operand, Task
 from engine.codegen.rules import IDENTITY, RULES
 from engine.errors import CompileError, ShapeError
 from engine.graph import Apply, Constant, Graph, Variable, walk
@@ -25,15 +26,16 @@ from engine.op import Op
 from engine.types import DISCRETE, TensorType, normalize_axes
 
 NATIVE = DISCRETE | {"float32", "float64"}
+"""The dtypes that kernels compute in; tensors of others are left to NumPy, between kernels."""
 RADIX = 1 << 48
 """Larger than any length: strides that are powers of it can be told apart."""
 
 
 class Lowering:
-    """The primitives of a graph, in an order in which they can run one after the other.
+    """The tasks of a graph, in an order in which they can be done one after the other.
 
     given: leaves besides those that the graph reads.  views: where each variable lies.
-    primitives: what computes them.
+    tasks: what computes them.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class Lowering:
     ) -> None:
         self.types = dict(types)
         self.views: dict[Variable, View] = {}
-        self.primitives: list[Primitive | Product] = []
+        self.tasks: list[Task] = []
         self._literals: dict[View, Literal] = {}
         self._constants: dict[Hashable, View] = {}
         self.leaves: list[Variable] = []
@@ -59,7 +61,6 @@ class Lowering:
             self.views[v] = self._constants[v.identity]
             return
         known = self.types[v]
-        self._check_dtype(v, None)
         extents = [
             ONE if b else Extent(self._length(n, v), literal=declared is not None)
             for n, b, declared in zip(known.shape, v.broadcastable, v.type.shape, strict=True)
@@ -81,25 +82,23 @@ class Lowering:
     # Applies.
 
     def _apply(self, node: Apply) -> None:
-        for v in (*node.inputs, *node.outputs):
-            self._check_dtype(v, node)
         op = node.op
         if op.from_shape or self._is_constant(node):
             self._evaluate(node)
+        elif op.view is not None:
+            self._viewed(node)
+        elif not _is_native(node):
+            self.call(node)
         elif op.expand is not None:
             self._expand(node)
         elif op.scalar is not None:
             self._elementwise(node)
         elif op.fold is not None:
             self._reduction(node)
-        elif op.view is not None:
-            self.views[node.out] = self._viewed(node)
         elif op.name in RULES:
             RULES[op.name](self, node)
         else:
-            raise node.located(
-                CompileError(f"{op.name} has no native kernel; it runs in NumPy.", got=op.name)
-            )
+            self.call(node)
 
     @staticmethod
     def _length(n: int | None, v: Variable) -> int:
@@ -109,19 +108,23 @@ class Lowering:
             )
         return n
 
-    def _check_dtype(self, v: Variable, node: Apply | None) -> None:
-        if v.dtype not in NATIVE:
-            error = CompileError(
-                f"There are no native kernels for {v.dtype}; it runs in NumPy.",
-                expected=", ".join(sorted(NATIVE)),
-                got=v.dtype,
-                node=None if node else v.name,
-            )
-            raise node.located(error) if node else error
+    def call(self, node: Apply) -> None:
+        """Let NumPy compute the results, between the kernels."""
+        for v in node.outputs:
+            extents = [
+                ONE if b else Extent(self._length(n, v))
+                for n, b in zip(self.types[v].shape, v.broadcastable, strict=True)
+            ]
+            self.views[v] = View.whole(Buffer.new(v.dtype, extents), extents)
+        function = Interpreter(node.inputs, node.outputs)
+        sources = tuple(self.views[v] for v in node.inputs)
+        targets = tuple(self.views[v] for v in node.outputs)
+        self.tasks.append(Callback(node, function, sources, targets))
 
     def _is_constant(self, node: Apply) -> bool:
         known = all(self.views[v].buffer.storage.value is not None for v in node.inputs)
-        return bool(node.inputs) and known and node.op.numpy is not None
+        computable = node.op.numpy is not None and not node.op.higher_order
+        return bool(node.inputs) and known and computable and len(node.outputs) == 1
 
     def _evaluate(self, node: Apply) -> None:
         """Compute at once what no run will change: it follows from shapes and constants."""
@@ -177,13 +180,17 @@ class Lowering:
         self, node: Apply | None, text: str, views: Mapping[str, View], working: str, target: View
     ) -> None:
         """Compute the elements of `target`, to which the operands are stretched."""
+        if not {working, target.dtype, *(v.dtype for v in views.values())} <= NATIVE:
+            assert text == IDENTITY
+            self.tasks.append(Callback(node, lambda arrays: arrays, (views["x"],), (target,)))
+            return
         loops, space = loops_over(target.extents)
         operands = {
             name: self._operand(view, loops[len(loops) - len(view.extents) :])
             for name, view in views.items()
             if "{" + name + "}" in text
         }
-        self.primitives.append(Map(node, space, text, operands, working, target.along(loops)))
+        self.tasks.append(Map(node, space, text, operands, working, target.along(loops)))
 
     def _operand(self, view: View, loops: Sequence[int | None]) -> Operand:
         if view in self._literals:
@@ -224,7 +231,7 @@ class Lowering:
             operands: dict[str, Operand] = {"x": total.along(loops)}
             if "{count}" in text:
                 operands["count"] = count
-            self.primitives.append(Map(node, space, text, operands, dtype, result.along(loops)))
+            self.tasks.append(Map(node, space, text, operands, dtype, result.along(loops)))
         self.views[node.out] = restored(result, axes, x.ndim, node.params["keepdims"])
 
     def fold(
@@ -251,7 +258,7 @@ class Lowering:
             order = (*sorted(set(order) - reduced), *sorted(reduced))
         operand = {"x": self._operand(view, loops)}
         working = x.dtype if dtype == "bool" else dtype
-        self.primitives.append(
+        self.tasks.append(
             Fold(node, space, step, operand, working, target, reduced, start, where, order=order)
         )
         return total
@@ -274,16 +281,13 @@ class Lowering:
 
     # Ops that move no data.
 
-    def _viewed(self, node: Apply) -> View:
+    def _viewed(self, node: Apply) -> None:
+        if len(node.inputs) > 1:
+            self.call(node)
+            return
         x = self.views[node.inputs[0]]
         moved = self.moved(node.op, x, node.params)
-        if moved is not None:
-            return moved
-        if len(node.inputs) > 1:
-            raise node.located(
-                CompileError(f"{node.op.name} at a computed place has no native kernel yet.")
-            )
-        return self.reshaped(node, x, node.out)
+        self.views[node.out] = self.reshaped(node, x, node.out) if moved is None else moved
 
     @staticmethod
     def moved(op: Op, x: View, params: Mapping[str, Any]) -> View | None:
@@ -307,6 +311,13 @@ class Lowering:
             )
         axes = tuple(e for e in extents if e is not ONE)
         return View.whole(Buffer(dense.buffer.storage, axes), extents)
+
+
+def _is_native(node: Apply) -> bool:
+    """Whether kernels can compute in the dtypes of an apply."""
+    rule = node.op.rule
+    working = rule([v.dtype for v in node.inputs]) if rule else ()
+    return {*working, *(v.dtype for v in (*node.inputs, *node.outputs))} <= NATIVE
 
 
 def _is_plain(value: np.ndarray[Any, Any]) -> bool:

@@ -19,9 +19,10 @@ from engine.codegen.fuse import Kernel, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array
 from engine.codegen.plan import Plan
-from engine.codegen.primitives import Primitive, Product
+from engine.codegen.primitives import Callback, Product, Task, storages
+from engine.errors import EngineError, ShapeError
 from engine.graph import Graph, Variable
-from engine.types import TensorType
+from engine.types import TensorType, shape_text
 
 Progress = Callable[[int, int], None]
 
@@ -30,7 +31,8 @@ Progress = Callable[[int, int], None]
 class KernelInfo:
     """A kernel, for people to see.
 
-    name: that of its object code.  source: its text; for a product, the routine of BLAS.
+    name: that of its object code.  source: its text; for a product, the routine of BLAS, and
+    for what is left to NumPy, the op.
     ops: the names of the ops in it.  origins: ids of the canvas nodes that it computes.
     from_cache: whether it was compiled before.  seconds: what it took to compile or to load.
     """
@@ -74,11 +76,18 @@ class Native:
         self.kernels: list[KernelInfo] = []
         self._codes: list[Loaded] = [runner()]
         self._cells: list[Any] = []
+        self._callbacks: list[tuple[Callback, list[Array], list[Array]]] = []
+        self._failed = np.zeros(1, np.int64)
+        self._failure: BaseException | None = None
         entries = self._compile(plan, progress or (lambda done, total: None))
         places = [s for e in entries for w in e.words if isinstance(w, tuple) for s in w[:1]]
         words = 2 * len(entries) + sum(len(e.words) for e in entries)
+        places += [s for callback, *_ in self._callbacks for s in storages(callback)]
         self._arena = Arena([*plan.storages(), *places], words)
         self.peak_bytes = self._arena.bytes
+        for callback, sources, targets in self._callbacks:
+            sources += map(self._arena.view, callback.sources)
+            targets += map(self._arena.view, callback.targets)
         table = self._fill(entries)
         self.inputs = {v: self._arena.view(view) for v, view in plan.leaves.items()}
         self.outputs: list[Array] = [self._arena.view(view) for view in plan.outputs]
@@ -86,11 +95,23 @@ class Native:
         self._control = np.zeros(1, np.int64)
         self._run = run()
         self._table = table, len(entries)
-        self._pass = (*self._table, 1, self._control.ctypes.data, None, None, 0)
+        control, failed = self._control.ctypes.data, self._failed.ctypes.data
+        self._pass = (*self._table, 1, control, failed, None, None, 0)
 
     def call(self) -> None:
-        """One pass: the outputs are computed from the inputs, then updates take effect."""
+        """One pass: the outputs are computed from the inputs, then updates take effect.
+
+        Raises what an op that is left to NumPy raises; no update takes effect then.
+        """
         self._run(*self._pass)
+        if self._failure is not None:
+            self._raise()
+
+    def _raise(self) -> None:
+        failure, self._failure = self._failure, None
+        self._failed[0] = 0
+        assert failure is not None
+        raise failure
 
     def run(self, steps: int, control: int = 0, ring: int = 0, first: int = 1) -> int:
         """Up to `steps` passes without the interpreter; returns how many were done.
@@ -98,22 +119,30 @@ class Native:
         control: address of an int64 that is looked at before each pass; it ends the loop once it
         is not 0.  ring: address of the memory of a Ring, to which (number of the pass, recorded
         value) goes after each pass; the loop ends when it is full.  first: the number of the
-        first pass.
+        first pass.  Raises what an op that is left to NumPy raises in the pass after those.
         """
         control = control or self._control.ctypes.data
-        return int(self._run(*self._table, steps, control, ring or None, self._value, first))
+        failed = self._failed.ctypes.data
+        done = self._run(*self._table, steps, control, failed, ring or None, self._value, first)
+        if self._failure is not None and not done:
+            self._raise()
+        return int(done)
 
     # Compiling.
 
     def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
-        steps = fuse(plan.primitives)
+        steps = fuse(plan.tasks)
         needed = settle(steps)
         entries = []
         for done, step in enumerate(steps):
             progress(done, len(steps))
-            entries.append(
-                self._kernel(step, needed) if isinstance(step, Kernel) else self._product(step)
-            )
+            match step:
+                case Kernel():
+                    entries.append(self._kernel(step, needed))
+                case Product():
+                    entries.append(self._product(step))
+                case Callback():
+                    entries.append(self._callback(step))
         progress(len(steps), len(steps))
         return entries
 
@@ -140,6 +169,27 @@ class Native:
         self._show(call.routine, call.routine, [product], True, 0.0)
         return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words))
 
+    def _callback(self, callback: Callback) -> _Entry:
+        sources: list[Array] = []
+        targets: list[Array] = []
+
+        def entry(row: int | None) -> None:
+            try:
+                for target, value in zip(targets, callback.function(sources), strict=True):
+                    if value.shape != target.shape:
+                        raise _unforeseen(callback, target, value)
+                    target[...] = value
+            except BaseException as error:  # nothing may fly through native code
+                self._failure = error
+                self._failed[0] = 1
+
+        address = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(entry)
+        self._cells.append(address)
+        self._callbacks.append((callback, sources, targets))
+        name = callback.node.op.name if callback.node else "copy"
+        self._show(name, f"numpy: {name}", [callback], True, 0.0)
+        return _Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, ())
+
     def _cell(self, value: str | float, dtype: str) -> int:
         """The address of memory that holds an argument of a Fortran routine."""
         cell: Any
@@ -157,11 +207,11 @@ class Native:
         self,
         name: str,
         source: str,
-        primitives: Sequence[Primitive | Product],
+        tasks: Sequence[Task],
         cached: bool,
         seconds: float,
     ) -> None:
-        nodes = dict.fromkeys(p.node for p in primitives if p.node is not None)
+        nodes = dict.fromkeys(p.node for p in tasks if p.node is not None)
         origins = frozenset().union(*(n.origins for n in nodes))
         ops = tuple(n.op.name for n in nodes)
         self.kernels.append(KernelInfo(name, source, ops, origins, cached, seconds))
@@ -182,3 +232,13 @@ class Native:
                     words[at] = word
                 at += 1
         return table
+
+
+def _unforeseen(callback: Callback, target: Array, value: Array) -> EngineError:
+    error = ShapeError(
+        f"The result has the shape {shape_text(value.shape)} in place of "
+        f"{shape_text(target.shape)}.",
+        expected=shape_text(target.shape),
+        got=shape_text(value.shape),
+    )
+    return callback.node.located(error) if callback.node else error

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from engine.codegen.layout import Buffer, Storage, View
 from engine.codegen.lower import Lowering
-from engine.codegen.primitives import Primitive, Product
+from engine.codegen.primitives import Task
 from engine.codegen.rules import IDENTITY
 from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import Graph, Variable
@@ -42,9 +42,9 @@ class Plan:
         self.leaves = {v: low.views[v] for v in low.leaves}
 
     @property
-    def primitives(self) -> list[Primitive | Product]:
-        """What computes it all, in an order in which it can run."""
-        return self._lowering.primitives
+    def tasks(self) -> list[Task]:
+        """What computes it all, in an order in which it can be done."""
+        return self._lowering.tasks
 
     def storages(self) -> list[Storage]:
         """The memory that is read or written from outside."""

@@ -1,14 +1,15 @@
-"""What every op comes down to: a formula for each point of some loops, a fold, a product.
+"""What every op comes down to: a formula over some loops, a fold, a product, a callback.
 
 A formula is a text in the language that all kernels share, Numba's: see `Op.scalar`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from engine.codegen.layout import Access, Extent, Storage
+from engine.codegen.layout import Access, Extent, Storage, View
 from engine.graph import Apply
 
 
@@ -55,6 +56,10 @@ class Primitive:
         """The accesses among the operands."""
         return (a for a in self.operands.values() if isinstance(a, Access))
 
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory that is read, and that which is written."""
+        return {a.storage for a in self.reads()}, {self.target.storage}
+
 
 @dataclass(eq=False)
 class Map(Primitive):
@@ -98,11 +103,35 @@ class Product:
     target: Access
     space: tuple[Extent, Extent, Extent]
 
-    def reads(self) -> Iterator[Access]:
-        """What is multiplied."""
-        return iter((self.x, self.y))
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory that is read, and that which is written."""
+        return {self.x.storage, self.y.storage}, {self.target.storage}
 
 
-def storages(primitive: Primitive | Product) -> set[Storage]:
-    """All memory that a primitive touches."""
-    return {a.storage for a in (primitive.target, *primitive.reads())}
+@dataclass(eq=False)
+class Callback:
+    """A function of the interpreter's that is called between the kernels.
+
+    function: from the arrays at `sources` to those that go to `targets`; what it raises ends
+    the run before anything that is kept has changed.
+    """
+
+    node: Apply | None
+    function: Callable[[Sequence[Any]], Sequence[Any]]
+    sources: tuple[View, ...]
+    targets: tuple[View, ...]
+
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory that is read, and that which is written."""
+        read = {v.buffer.storage for v in self.sources}
+        return read, {v.buffer.storage for v in self.targets}
+
+
+Task = Primitive | Product | Callback
+"""One thing to do, after those whose results it needs."""
+
+
+def storages(task: Task) -> set[Storage]:
+    """All memory that a task touches."""
+    read, written = task.touched()
+    return read | written

@@ -61,7 +61,7 @@ def _dot(low: Lowering, node: Apply) -> None:
     right = y.along(_bound([INNER, *column], y))
     target = result.along(_bound([*row, *column], result))
     if _is_large(space, x.dtype, y.dtype):
-        low.primitives.append(Product(node, left, right, target, space))
+        low.tasks.append(Product(node, left, right, target, space))
         return
     numbers, lengths = loops_over(space)
     place = {k: n for k, n in enumerate(numbers) if n is not None}
@@ -71,7 +71,7 @@ def _dot(low: Lowering, node: Apply) -> None:
     order = memory_order(left, right, size=len(lengths))
     step, start = ("{acc} or {x} and {y}", "False") if dtype == "bool" else (MULTIPLY_ADD, "T(0)")
     operands = {"x": left, "y": right}
-    low.primitives.append(
+    low.tasks.append(
         Fold(node, lengths, step, operands, dtype, target, reduced, start, order=order)
     )
 
@@ -165,9 +165,8 @@ def _changed(text: str) -> Rule:
     def rule(low: Lowering, node: Apply) -> None:
         x, value, *given = node.inputs
         if given:
-            raise node.located(
-                CompileError(f"{node.op.name} at a computed place has no native kernel yet.")
-            )
+            low.call(node)
+            return
         view = low.views[x]
         result = View.whole(Buffer.new(x.dtype, view.extents), view.extents)
         low.views[node.out] = result

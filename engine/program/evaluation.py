@@ -103,12 +103,12 @@ def _needed(node: Apply, inputs: list[Array | None]) -> int:
         for v, a in zip(node.inputs, inputs, strict=True)
     ]
     try:
-        results = node.op.infer(*types, **node.params)
+        results = node.op.types(types, node.params, inputs)
     except EngineError as error:
         error.port = error.port or _port_at_fault(node, types)
         raise
     needed = 0
-    for t in (results,) if isinstance(results, TensorType) else results:
+    for t in results:
         if None not in t.shape:
             shape = tuple(n or 0 for n in t.shape)
             needed += check_size(t.dtype, shape)

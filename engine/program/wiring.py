@@ -193,7 +193,8 @@ def _check_op(
     refusal: EngineError | None = None
     for guess in _guesses(variable.dtype, None in types):
         try:
-            op.infer(*(guess if t is None else t for t in types), **params)
+            guessed = [guess if t is None else t for t in types]
+            op.types([t for t in guessed if t is not None], params)
             return
         except EngineError as error:
             refusal = error

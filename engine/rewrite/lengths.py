@@ -6,6 +6,7 @@ import itertools
 
 from engine.errors import EngineError
 from engine.graph import Apply, Variable, walk
+from engine.op import known_value
 from engine.types import TensorType
 
 FIRST = 10**15
@@ -71,11 +72,10 @@ class Lengths:
             for v in node.inputs
         ]
         try:
-            results = node.op.infer(*types, **node.params)
+            known = [known_value(v) for v in node.inputs] if node.op.reads_values else ()
+            results = node.op.types(types, node.params, known)
         except EngineError:
             results = tuple(v.type for v in node.outputs)
-        if isinstance(results, TensorType):
-            results = (results,)
         for v, t in zip(node.outputs, results, strict=True):
             if v in self._known:
                 continue

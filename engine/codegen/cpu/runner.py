@@ -16,12 +16,13 @@ from engine.codegen.cpu.machine import Loaded, to_object
 
 # table: pairs (address of a kernel, address of its row of arguments), `count` of them.
 # control: stop before the next step once it is not 0.
+# failed: stop within a step once it is not 0; what is kept has not changed by then.
 # ring: 0 or the address of three words, 64 bytes apart: write index, read index, capacity;
 #   records of two float64 begin 192 bytes in.  value: the float64 to record.
 # first: the number of the step that runs first.  Returns how many steps were done.
 IR = """
-define i64 @run(ptr %table, i64 %count, i64 %steps, ptr %control, ptr %ring, ptr %value,
-                i64 %first) {
+define i64 @run(ptr %table, i64 %count, i64 %steps, ptr %control, ptr %failed, ptr %ring,
+                ptr %value, i64 %first) {
 entry:
   %end = getelementptr { ptr, ptr }, ptr %table, i64 %count
   %recording = icmp ne ptr %ring, null
@@ -56,11 +57,16 @@ start:
   br i1 %empty, label %record, label %kernel
 
 kernel:
-  %at = phi ptr [ %table, %start ], [ %following, %kernel ]
+  %at = phi ptr [ %table, %start ], [ %following, %well ]
   %entry.at = load ptr, ptr %at, align 8
   %row.at = getelementptr i8, ptr %at, i64 8
   %row = load ptr, ptr %row.at, align 8
   call void %entry.at(ptr %row)
+  %failure = load volatile i64, ptr %failed, align 8
+  %ill = icmp ne i64 %failure, 0
+  br i1 %ill, label %leave, label %well
+
+well:
   %following = getelementptr i8, ptr %at, i64 16
   %last = icmp eq ptr %following, %end
   br i1 %last, label %record, label %kernel
@@ -126,8 +132,8 @@ def runner() -> Loaded:
 
 @cache
 def run() -> Any:
-    """`run(table, count, steps, control, ring, value, first)`: addresses and numbers."""
+    """`run(table, count, steps, control, failed, ring, value, first)`: addresses and numbers."""
     address, number = ctypes.c_void_p, ctypes.c_int64
     return runner().function(
-        "run", number, address, number, number, address, address, address, number
+        "run", number, address, number, number, address, address, address, address, number
     )

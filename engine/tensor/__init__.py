@@ -1,12 +1,15 @@
 """Theano's `tensor`: typed constructors, and every op under its name.
 
 `dmatrix("x")`, `dmatrices("x", "y")`, `scalar("a")`, `TensorType("float32", (None, 3))("t")`;
-the ops come from the records in `engine/ops/`, under their names and aliases.
+the ops come from the records in `engine/ops/`, under their names and aliases.  Theano's
+submodules (`T.nnet`, `T.signal.pool`, ...) are the modules in this folder, found by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
@@ -98,3 +101,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*__all__, *OPS, *KINDS, *(p + k for p in PREFIXES for k in KINDS)})
+
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
