@@ -25,7 +25,7 @@ from engine.errors import CompileError, ShapeError
 from engine.grad import grad
 from engine.graph import OPS, Graph, Variable
 from engine.ifelse import ifelse
-from tests.test_ops import RECORDS, build, draw
+from tests.op_table import RECORDS, build, draw
 
 Array = np.ndarray[Any, Any]
 Values = Mapping[Variable, Any]

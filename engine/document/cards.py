@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import engine.ops  # noqa: F401  (fills OPS)
@@ -51,26 +51,26 @@ def palette() -> dict[str, Any]:
     """
     return {
         "categories": _categories(),
-        "cards": [dict(card) for card in _cards()],
+        "cards": [dict(card) for card in _cards(_ops())],
         "dtypes": list(DTYPES),
         "max_rank": MAX_RANK,
     }
 
 
-def _ops() -> list[Op]:
-    return [op for name, op in OPS.items() if name == op.name]
+def _ops() -> tuple[Op, ...]:
+    return tuple(op for name, op in OPS.items() if name == op.name)
 
 
 def _categories() -> list[str]:
-    used = dict.fromkeys(card["category"] for card in _cards() if not card["hidden"])
+    used = dict.fromkeys(card["category"] for card in _cards(_ops()) if not card["hidden"])
     return [c for c in CATEGORIES if c in used] + [c for c in used if c not in CATEGORIES]
 
 
-@cache
-def _cards() -> tuple[Card, ...]:
+@lru_cache(maxsize=2)
+def _cards(ops: tuple[Op, ...]) -> tuple[Card, ...]:
     cards = [_of_kind(kind) for kind in KINDS.values()]
     cards += [_typed(letter, shape) for letter in PREFIXES for shape in PRESETS]
-    cards += [_of_op(op) for op in _ops()]
+    cards += [_of_op(op) for op in ops]
     order = {category: i for i, category in enumerate(CATEGORIES)}
     return tuple(sorted(cards, key=lambda card: order.get(card["category"], len(order))))
 
