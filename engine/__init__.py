@@ -10,16 +10,26 @@ Theano's names are the public interface:
 48.0
 """
 
+from engine import gradient
 from engine.config import config
 from engine.errors import (
     DisconnectedInputError,
     EngineError,
+    GradientError,
     MissingInputError,
     NullGradientError,
     UnusedInputError,
 )
 from engine.function import Function, function
-from engine.grad import grad, hessian, jacobian
+from engine.grad import (
+    Lop,
+    Rop,
+    grad,
+    hessian,
+    hessian_vector_product,
+    jacobian,
+    subgraph_grad,
+)
 from engine.printing import debugprint, pp, tex
 from engine.scan import scan
 from engine.shared import SharedVariable, shared
@@ -31,8 +41,11 @@ __all__ = [
     "DisconnectedInputError",
     "EngineError",
     "Function",
+    "GradientError",
+    "Lop",
     "MissingInputError",
     "NullGradientError",
+    "Rop",
     "SharedVariable",
     "TensorType",
     "UnusedInputError",
@@ -40,10 +53,13 @@ __all__ = [
     "debugprint",
     "function",
     "grad",
+    "gradient",
     "hessian",
+    "hessian_vector_product",
     "jacobian",
     "pp",
     "scan",
     "shared",
+    "subgraph_grad",
     "tex",
 ]

@@ -105,6 +105,12 @@ class NullGradientError(EngineError, TypeError):
     kind = "null-gradient"
 
 
+class GradientError(EngineError, AssertionError):
+    """A gradient that is not what finite differences say."""
+
+    kind = "gradient"
+
+
 class OpError(EngineError, TypeError):
     """An op record that is incomplete or contradicts itself; raised when it is declared."""
 

@@ -2,95 +2,215 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
-from engine.errors import DisconnectedInputError, NullGradientError, TypeMismatchError
-from engine.graph import OPS, Apply, Constant, Variable, as_variable, walk
+from engine.errors import (
+    DisconnectedInputError,
+    NullGradientError,
+    ParameterError,
+    ShapeError,
+    TypeMismatchError,
+)
+from engine.graph import OPS, Apply, Constant, Variable, as_variable, substitute, walk
 from engine.op import zero_gradient
 from engine.scan import scan
 from engine.types import COMPLEX, DISCRETE
 
-Disconnected = Literal["raise", "warn", "ignore"]
+OnDisconnected = Literal["raise", "warn", "ignore"]
+ReturnDisconnected = Literal["zero", "None", "Disconnected"]
+Consider = Iterable[Variable] | Variable | None
+
+
+class NullGradient(Variable):
+    """In place of a gradient that there is none of; why says the reason.
+
+    It has the type of the variable, and no function can compute it.
+    """
+
+    __slots__ = ("why",)
+
+    def __init__(self, variable: Variable, why: str) -> None:
+        super().__init__(zero_gradient(variable).type, name=f"no gradient: {why}")
+        self.why = why
 
 
 @overload
 def grad(
     cost: Variable | None,
     wrt: Variable,
-    consider_constant: Iterable[Variable] = ...,
-    disconnected_inputs: Disconnected = ...,
-    known_grads: Mapping[Variable, Variable] | None = ...,
+    consider_constant: Consider = ...,
+    disconnected_inputs: OnDisconnected = ...,
+    add_names: bool = ...,
+    known_grads: Mapping[Variable, Any] | None = ...,
+    return_disconnected: ReturnDisconnected = ...,
+    null_gradients: Literal["raise", "return"] = ...,
 ) -> Variable: ...
 @overload
 def grad(
     cost: Variable | None,
     wrt: Sequence[Variable],
-    consider_constant: Iterable[Variable] = ...,
-    disconnected_inputs: Disconnected = ...,
-    known_grads: Mapping[Variable, Variable] | None = ...,
+    consider_constant: Consider = ...,
+    disconnected_inputs: OnDisconnected = ...,
+    add_names: bool = ...,
+    known_grads: Mapping[Variable, Any] | None = ...,
+    return_disconnected: ReturnDisconnected = ...,
+    null_gradients: Literal["raise", "return"] = ...,
 ) -> list[Variable]: ...
 def grad(
     cost: Variable | None,
     wrt: Variable | Sequence[Variable],
-    consider_constant: Iterable[Variable] = (),
-    disconnected_inputs: Disconnected = "raise",
-    known_grads: Mapping[Variable, Variable] | None = None,
+    consider_constant: Consider = None,
+    disconnected_inputs: OnDisconnected = "raise",
+    add_names: bool = True,
+    known_grads: Mapping[Variable, Any] | None = None,
+    return_disconnected: ReturnDisconnected = "zero",
+    null_gradients: Literal["raise", "return"] = "raise",
 ) -> Variable | list[Variable]:
     """The gradient of a scalar `cost` with respect to one variable or several.
 
     Each gradient has the shape of its variable; the gradient with respect to integers is float.
+    A complex gradient is dC/dRe + i dC/dIm, the direction in which a real cost rises.
     consider_constant: variables through which nothing flows back.
-    disconnected_inputs: what to do where the cost does not depend on a variable: "raise", or
-        give zeros ("ignore", "warn").
+    disconnected_inputs: what to do where the cost does not depend on a variable: "raise", "warn"
+        or "ignore"; in the last two cases return_disconnected says what is given: zeros
+        ("zero"), None ("None"), or a NullGradient ("Disconnected").
+    add_names: name the gradients `(dcost/dx)` where cost and variable have names.
     known_grads: gradients of other variables that are known already, also in place of a cost.
+    null_gradients: "return" gives a NullGradient in place of the error where an op on the way
+        has no gradient.
 
     Raises TypeMismatchError for a cost that is no scalar, DisconnectedInputError, and
     NullGradientError where an op on the way has no gradient.
     """
-    targets = [wrt] if isinstance(wrt, Variable) else list(wrt)
-    known = {v: as_variable(g) for v, g in (known_grads or {}).items()}
+    _check_choice("disconnected_inputs", disconnected_inputs, ("raise", "warn", "ignore"))
+    _check_choice("return_disconnected", return_disconnected, ("zero", "None", "Disconnected"))
+    _check_choice("null_gradients", null_gradients, ("raise", "return"))
+    targets = _several(wrt)
+    known = {v: _known_gradient(v, g) for v, g in (known_grads or {}).items()}
     if cost is not None:
-        if cost.ndim:
-            raise TypeMismatchError(
-                f"The cost must be a scalar, but {cost!r} has {cost.ndim} dimensions.",
-                expected="a scalar",
-                got=str(cost.type),
-                hint="Reduce it first, for example with cost.sum() or cost.mean().",
-            )
-        if cost.dtype in COMPLEX:
-            raise TypeMismatchError(
-                "The cost must be real.", expected="a real scalar", got=str(cost.type)
-            )
-        known.setdefault(cost, _ones_like(cost))
-    found = pullback(known, targets, consider_constant)
-    gradients: list[Variable] = []
+        _check_cost(cost)
+        known[cost] = known[cost] + _ones_like(cost) if cost in known else _ones_like(cost)
+    elif not known:
+        raise ParameterError(
+            "There is nothing to differentiate: neither a cost nor known gradients.",
+            port="cost",
+            expected="a scalar, or known_grads",
+            got="None",
+        )
+    nulls: dict[Variable, str] | None = {} if null_gradients == "return" else None
+    found = pullback(known, targets, _listed(consider_constant), nulls)
+    gradients: list[Any] = []
     for v, g in zip(targets, found, strict=True):
-        if g is None and disconnected_inputs == "raise":
-            raise DisconnectedInputError(
-                f"The cost does not depend on {v!r}, so it has no gradient there.",
-                node=v.name,
-                hint="Use it in the cost, or pass disconnected_inputs='ignore' for zeros.",
-            )
-        gradients.append(zero_gradient(v) if g is None else g)
+        if nulls is not None and v in nulls:
+            g = NullGradient(v, nulls[v])
+        elif g is None:
+            g = _disconnected(v, disconnected_inputs, return_disconnected)
+        elif add_names and cost is not None and cost.name and v.name and g.name is None:
+            g.name = f"(d{cost.name}/d{v.name})"
+        gradients.append(g)
     return gradients[0] if isinstance(wrt, Variable) else gradients
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ParameterError(
+            f"{name} cannot be {value!r}.", port=name, expected=" or ".join(choices), got=value
+        )
+
+
+def _check_cost(cost: Any) -> None:
+    if not isinstance(cost, Variable):
+        raise TypeMismatchError(
+            f"The cost must be an expression, not a {type(cost).__name__}.",
+            port="cost",
+            expected="a scalar expression",
+            got=type(cost).__name__,
+        )
+    if cost.ndim:
+        raise TypeMismatchError(
+            f"The cost must be a scalar, but {cost!r} has {cost.ndim} dimensions.",
+            port="cost",
+            expected="a scalar",
+            got=str(cost.type),
+            hint="Reduce it first, for example with cost.sum() or cost.mean().",
+        )
+    if cost.dtype in COMPLEX:
+        raise TypeMismatchError(
+            "The cost must be real.",
+            port="cost",
+            expected="a real scalar",
+            got=str(cost.type),
+            hint="Take its real part or its absolute value first.",
+        )
+
+
+def _known_gradient(v: Variable, g: Any) -> Variable:
+    gradient = as_variable(g)
+    if gradient.ndim != v.ndim:
+        raise ShapeError(
+            f"The known gradient of {v!r} has {gradient.ndim} dimensions, but {v!r} has {v.ndim}.",
+            port="known_grads",
+            expected=str(v.type),
+            got=str(gradient.type),
+        )
+    return gradient
+
+
+def _listed(variables: Consider) -> list[Variable]:
+    if variables is None:
+        return []
+    return [variables] if isinstance(variables, Variable) else list(variables)
+
+
+def _disconnected(
+    v: Variable, disconnected_inputs: OnDisconnected, return_disconnected: ReturnDisconnected
+) -> Variable | None:
+    if disconnected_inputs == "raise":
+        raise DisconnectedInputError(
+            f"The cost does not depend on {v!r}, so it has no gradient there.",
+            node=v.name,
+            hint="Use it in the cost, or pass disconnected_inputs='ignore' for zeros.",
+        )
+    if disconnected_inputs == "warn":
+        message = f"The cost does not depend on {v!r}; its gradient is {return_disconnected}."
+        warnings.warn(message, stacklevel=3)
+    match return_disconnected:
+        case "None":
+            return None
+        case "Disconnected":
+            return NullGradient(v, "the cost does not depend on it")
+        case _:
+            return zero_gradient(v)
 
 
 def pullback(
     gradients: Mapping[Variable, Variable],
     wrt: Sequence[Variable],
     consider_constant: Iterable[Variable] = (),
+    nulls: dict[Variable, str] | None = None,
 ) -> list[Variable | None]:
     """Carry known gradients of some variables back to others.
 
     Gives for each variable of `wrt` its gradient, None where nothing flows to it.
+    nulls: is filled with the variables behind ops without gradient, and why there is none; where
+        it is None such an op is a NullGradientError.
     """
     blocked = set(consider_constant)
     order = walk(gradients, stop=lambda v: v in blocked)
     active = _dependents(order, wrt, blocked)
     flowing: dict[Variable, Variable] = {v: g for v, g in gradients.items() if v in active}
     for node in reversed(order):
-        if not any(v in active for v in node.inputs) or not any(v in flowing for v in node.outputs):
+        reaching = [v for v in node.inputs if v in active]
+        if nulls is not None:
+            why = next((nulls[v] for v in node.outputs if v in nulls), None)
+            if why is None and node.op.grad is None and any(v in flowing for v in node.outputs):
+                why = node.op.no_grad
+            if why is not None:
+                nulls.update(dict.fromkeys(reaching, why))
+                continue
+        if not reaching or not any(v in flowing for v in node.outputs):
             continue
         for v, g in zip(node.inputs, _gradients_of(node, flowing), strict=True):
             if g is None or v not in active:
@@ -103,8 +223,8 @@ def pullback(
 def _dependents(
     order: Sequence[Apply], wrt: Sequence[Variable], blocked: set[Variable]
 ) -> set[Variable]:
-    """The variables that depend on `wrt`, those included."""
-    active = set(wrt) - blocked
+    """The variables that depend on `wrt`, those included; nothing is carried through `blocked`."""
+    active = set(wrt)
     for node in order:
         if any(v in active for v in node.inputs):
             active.update(v for v in node.outputs if v not in blocked)
@@ -150,23 +270,200 @@ def _ones_like(cost: Variable) -> Variable:
     return OPS["fill"](cost, Constant(1, zero_gradient(cost).dtype))
 
 
-def jacobian(expression: Variable, wrt: Variable) -> Variable:
-    """The derivative of each element of a vector: shape (n, *shape of wrt)."""
+def jacobian(
+    expression: Variable,
+    wrt: Variable | Sequence[Variable],
+    consider_constant: Consider = None,
+    disconnected_inputs: OnDisconnected = "raise",
+) -> Any:
+    """The derivative of each element of a vector: shape (n, *shape of wrt).
+
+    Of a scalar it is the gradient; for a list of variables a list.
+    """
+    targets = [wrt] if isinstance(wrt, Variable) else list(wrt)
+    facts: dict[str, Any] = {
+        "consider_constant": consider_constant,
+        "disconnected_inputs": disconnected_inputs,
+    }
+    if expression.ndim > 1:
+        raise TypeMismatchError(
+            "The Jacobian is of a vector.",
+            port="expression",
+            expected="a vector",
+            got=str(expression.type),
+            hint="Flatten it first.",
+        )
     if expression.ndim == 0:
-        return grad(expression, wrt)
-    if expression.ndim != 1:
-        raise TypeMismatchError(
-            "The Jacobian is of a vector.", expected="a vector", got=str(expression.type)
+        found = grad(expression, targets, **facts)
+    else:
+        rows, _ = scan(
+            lambda i: grad(expression[i], targets, **facts),
+            sequences=OPS["positions"](expression),
         )
-    rows, _ = scan(lambda i: grad(expression[i], wrt), sequences=OPS["positions"](expression))
-    assert isinstance(rows, Variable)
-    return rows
+        found = [rows] if isinstance(rows, Variable) else list(rows or ())
+    return found[0] if isinstance(wrt, Variable) else found
 
 
-def hessian(cost: Variable, wrt: Variable) -> Variable:
-    """The second derivatives of a scalar by a vector: shape (n, n)."""
-    if wrt.ndim != 1:
-        raise TypeMismatchError(
-            "The Hessian is by a vector.", expected="a vector", got=str(wrt.type)
+def hessian(
+    cost: Variable,
+    wrt: Variable | Sequence[Variable],
+    consider_constant: Consider = None,
+    disconnected_inputs: OnDisconnected = "raise",
+) -> Any:
+    """The second derivatives of a scalar by a vector: shape (n, n).
+
+    For a list of vectors a list, each by itself.
+    """
+    targets = [wrt] if isinstance(wrt, Variable) else list(wrt)
+    found = []
+    for v in targets:
+        if v.ndim != 1:
+            raise TypeMismatchError(
+                "The Hessian is by a vector.", port="wrt", expected="a vector", got=str(v.type)
+            )
+        slope = grad(cost, v, consider_constant, disconnected_inputs)
+        found.append(jacobian(slope, v, consider_constant, "ignore"))
+    return found[0] if isinstance(wrt, Variable) else found
+
+
+Several = Variable | Sequence[Variable]
+
+
+def Lop(  # noqa: N802 -- Theano's name
+    f: Several,
+    wrt: Several,
+    eval_points: Any,
+    consider_constant: Consider = None,
+    disconnected_inputs: OnDisconnected = "raise",
+) -> Any:
+    """A row vector times the Jacobian: the sum of the elements of f, each times its eval point,
+    differentiated by wrt.
+
+    eval_points: one for each f, in its shape.  Gives for each wrt a tensor of its shape.
+    """
+    outputs, targets = _several(f), _several(wrt)
+    known = dict(zip(outputs, _points(f, eval_points, "f"), strict=True))
+    found = []
+    for v, g in zip(targets, pullback(known, targets, _listed(consider_constant)), strict=True):
+        found.append(_disconnected(v, disconnected_inputs, "zero") if g is None else g)
+    return found[0] if isinstance(wrt, Variable) else found
+
+
+def Rop(  # noqa: N802 -- Theano's name
+    f: Several,
+    wrt: Several,
+    eval_points: Any,
+    disconnected_outputs: OnDisconnected = "raise",
+    return_disconnected: ReturnDisconnected = "zero",
+) -> Any:
+    """The Jacobian times a column vector: how f changes when wrt moves along the eval points.
+
+    eval_points: one for each wrt, in its shape.  Gives for each f a tensor of its shape.
+    The left product u J is linear in u, so its derivative by u along the eval points is J v
+    (the "double backward" of J. Townsend, 2017); every op that has a gradient has this too.
+    """
+    outputs, targets = _several(f), _several(wrt)
+    points = _points(wrt, eval_points, "wrt")
+    rows = [Variable(zero_gradient(v).type) for v in outputs]
+    backward = pullback(dict(zip(outputs, rows, strict=True)), targets)
+    known: dict[Variable, Variable] = {}
+    for back, point in zip(backward, points, strict=True):
+        if back is not None:
+            known[back] = known[back] + point if back in known else point
+    forward = pullback(known, rows)
+    # What is left of u only says which shape it has.
+    shapes = {u: OPS["ones_like"](v) for u, v in zip(rows, outputs, strict=True)}
+    found: list[Any] = []
+    for v, g in zip(outputs, forward, strict=True):
+        if g is None:
+            found.append(_disconnected(v, disconnected_outputs, return_disconnected))
+        else:
+            found.append(substitute([g], shapes)[0])
+    return found[0] if isinstance(f, Variable) else found
+
+
+def hessian_vector_product(cost: Variable, wrt: Several, p: Any) -> Any:
+    """The Hessian of a scalar times a vector, without the Hessian: two sweeps.
+
+    p: a tensor for each wrt, in its shape; so are the results.
+    """
+    targets, points = _several(wrt), _points(wrt, p, "wrt")
+    slopes = grad(cost, targets)
+    along: Variable = Constant(0, cost.dtype)
+    for slope, point in zip(slopes, points, strict=True):
+        along = along + OPS["sum"](slope * point)
+    found = grad(along, targets, points, "ignore")
+    return found[0] if isinstance(wrt, Variable) else found
+
+
+def subgraph_grad(
+    wrt: Several,
+    end: Sequence[Variable],
+    start: Mapping[Variable, Any] | None = None,
+    cost: Variable | None = None,
+    details: bool = False,
+) -> Any:
+    """The gradients by `wrt` and by `end`, of that part of a graph that lies above `end`.
+
+    So a gradient can be computed piece by piece: what comes out for `end` is the `start` of the
+    next piece.  start: known gradients, by variable.  cost: a scalar in the part, if any.
+    Gives (gradients by wrt, gradients by end); with details also those of start and of cost by
+    themselves, which is what they are the sum of.
+    """
+    targets, ends = _several(wrt), list(end)
+    pieces: list[list[Variable]] = []
+    for known, of in ((dict(start or {}), None), ({}, cost)):
+        if known or of is not None:
+            pieces.append(grad(of, [*targets, *ends], ends, "ignore", known_grads=known or None))
+    if not pieces:
+        raise ParameterError(
+            "There is nothing to differentiate: neither start nor cost.",
+            expected="start or cost",
+            got="None",
         )
-    return jacobian(grad(cost, wrt), wrt)
+    total = pieces[0]
+    for piece in pieces[1:]:
+        total = [a + b for a, b in zip(total, piece, strict=True)]
+    split = len(targets)
+    if details:
+        own = [p[:split] for p in pieces]
+        return (total[:split], total[split:], *own)
+    return total[:split], total[split:]
+
+
+def _several(variables: Several) -> list[Variable]:
+    found: list[Any] = list(variables) if isinstance(variables, list | tuple) else [variables]
+    for v in found:
+        if not isinstance(v, Variable):
+            raise TypeMismatchError(
+                f"A gradient is by variables, not by a {type(v).__name__}.",
+                port="wrt",
+                expected="a variable or a list of variables",
+                got=type(v).__name__,
+            )
+    return found
+
+
+def _points(variables: Several, points: Any, name: str) -> list[Variable]:
+    """One eval point for each variable, as variables of its rank."""
+    expected = _several(variables)
+    alone = isinstance(variables, Variable) and not (
+        isinstance(points, list | tuple) and len(points) == 1 and isinstance(points[0], Variable)
+    )
+    given = [as_variable(p) for p in ([points] if alone else points)]
+    if len(given) != len(expected):
+        raise ParameterError(
+            f"{len(given)} eval points were given for {len(expected)} variables.",
+            port="eval_points",
+            expected=f"one for each {name}",
+            got=str(len(given)),
+        )
+    for v, p in zip(expected, given, strict=True):
+        if v.ndim != p.ndim:
+            raise ShapeError(
+                f"The eval point of {v!r} has {p.ndim} dimensions, but {v!r} has {v.ndim}.",
+                port="eval_points",
+                expected=str(v.type),
+                got=str(p.type),
+            )
+    return given

@@ -100,6 +100,7 @@ class Op:
     ports, results: what goes in and comes out.  params: its plain parameters.
     infer: `(*types, **params)` to the type (or tuple of types) of the results; raises
         ShapeError or TypeMismatchError.
+    overrides_gradient: whether grad is on purpose not the derivative.
     reads_values: whether the shape of a result depends on what some inputs hold, as that of
         `arange(n)`; then infer also gets `known`: for each input its value where that follows
         from constants and known lengths, else None.
@@ -141,6 +142,7 @@ class Op:
     grad: Callable[..., Sequence[Variable | None]] | None = None
     no_grad: str | None = None
     conjugates: bool = True
+    overrides_gradient: bool = False
     reads_values: bool = False
     scalar: str | None = None
     rule: DtypeRule | None = None

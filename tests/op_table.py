@@ -78,9 +78,9 @@ def build(
 
 
 def smooth(op: Op) -> bool:
-    """Whether the op has a slope: its first result is a float, and it has a gradient."""
+    """Whether the op has a slope: its first result is a float, and its gradient is that slope."""
     example = op.examples[0] if op.examples else None
-    if example is None or op.no_grad or "float64" not in op.dtypes:
+    if example is None or op.no_grad or op.overrides_gradient or "float64" not in op.dtypes:
         return False
     return build(op, example, draw(op, example, "float64"))[1][0].dtype in INEXACT
 

@@ -16,23 +16,28 @@ import numpy as np
 
 import engine.ops  # noqa: F401 -- declares the ops
 from engine.config import config
-from engine.grad import grad, hessian, jacobian
+from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobian
 from engine.graph import OPS, Constant, Variable, as_variable
+from engine.numeric_grad import verify_grad
 from engine.ops.indexing import inc_subtensor, set_subtensor
 from engine.types import KINDS, PREFIXES, TensorType
 
 __all__ = [
+    "Lop",
+    "Rop",
     "TensorType",
     "as_tensor_variable",
     "concatenate",
     "constant",
     "grad",
     "hessian",
+    "hessian_vector_product",
     "inc_subtensor",
     "jacobian",
     "join",
     "ones",
     "set_subtensor",
+    "verify_grad",
     "zeros",
 ]
 
