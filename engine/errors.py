@@ -105,6 +105,12 @@ class NullGradientError(EngineError, TypeError):
     kind = "null-gradient"
 
 
+class AssertionFailedError(EngineError, AssertionError):
+    """A condition that was asserted in the graph does not hold."""
+
+    kind = "assertion"
+
+
 class GradientError(EngineError, AssertionError):
     """A gradient that is not what finite differences say."""
 

@@ -1,7 +1,17 @@
 """Expressions as text, TeX and trees."""
 
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
 import engine.tensor as T
-from engine import debugprint, pp, tex
+from engine import debugprint, function, pp, scan, shared, tex
+from engine.errors import ParameterError, TypeMismatchError
+from engine.printing import Print, pydotprint, svg
 
 
 def test_brackets_are_set_where_they_are_needed_and_nowhere_else() -> None:
@@ -55,13 +65,138 @@ def test_text_of_a_doubling_chain_stays_short() -> None:
     assert len(tex(y)) < 20_000
 
 
+def test_pp_gives_tex_too() -> None:
+    x = T.dscalar("x")
+    assert pp(x**2, tex=True) == tex(x**2) == "x^{2}"
+
+
+def test_comparisons_do_not_chain() -> None:
+    x, y, z = T.dscalars("x", "y", "z")
+    assert pp((x < y) < z) == "(x < y) < z"
+    assert pp(x < (y < z)) == "x < (y < z)"
+    assert pp(T.switch(x < y, x, y)) == "switch(x < y, x, y)"
+
+
+def text(*printed: Any, **options: Any) -> list[str]:
+    found = debugprint(*printed, file="str", **options)
+    assert found is not None
+    return found.splitlines()
+
+
 def test_debugprint_shows_each_part_once() -> None:
     x = T.dvector("x")
     y = x + 1
-    assert debugprint(y * y).splitlines() == [
+    assert text(y * y) == [
         "mul [A] <float64 (?,)>",
         " |add [B] <float64 (?,)>",
         " | |x [C] <float64 (?,)>",
         " | |1 [D] <int8 ()>",
         " |add [B] <float64 (?,)> ...",
     ]
+
+
+def test_debugprint_prints_as_little_as_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.dvector("x")
+    y = T.exp(x)
+    y.name = "y"
+    assert debugprint(y + y * 2, depth=2, ids="", print_type=False) is None
+    assert capsys.readouterr().out.splitlines() == ["add", " |exp 'y'", " |mul"]
+    assert text(y * 2, ids="int", print_type=False, stop_on_name=True) == [
+        "mul [0]", " |exp [1] 'y'", " |2 [2]",
+    ]  # fmt: skip
+    assert (
+        text(y + y * 2, print_clients=True, print_type=False)[1]
+        == (" |exp [B] 'y' read by add, mul")
+        or "read by mul, add" in text(y + y * 2, print_clients=True)[1]
+    )
+
+
+def test_debugprint_of_a_function_has_order_updates_and_values() -> None:
+    x, total = T.lscalar("x"), shared(4, "total")
+    f = function([x], total * 2, updates=[(total, total + x)])
+    assert text(f, print_type=False, print_storage=True) == [
+        "mul [A]   0",
+        " |total [B] = 4",
+        " |2 [C]",
+        "add [D]   1  → total",
+        " |total [B] = 4",
+        " |x [E]",
+    ]
+
+
+def test_debugprint_shows_the_bodies_of_loops() -> None:
+    x = T.dvector("x")
+    rows, _ = scan(lambda v: v * 2, sequences=x)
+    lines = text(rows)
+    at = lines.index("Inner graphs:")
+    assert lines[at + 2].startswith("scan A of")
+    assert lines[at + 3].startswith(" |mul")
+
+
+def test_printing_needs_no_stack() -> None:
+    x = y = T.dscalar("x")
+    for _ in range(20_000):
+        y = y + x
+    assert len(text(y)) == 40_001
+    assert "…" in pp(y)
+    assert svg(y).count("<g ") == 20_002
+
+
+# Pictures.
+
+
+def test_a_picture_has_a_box_for_everything() -> None:
+    x, w = T.dvector("x<&>"), shared(np.ones(3), "w")
+    f = function([x], (x * w).sum(), updates=[(w, w + 0.1 * x)])
+    picture = ElementTree.fromstring(svg(f))
+    kinds = [g.get("class") for g in picture.iter("{http://www.w3.org/2000/svg}g")]
+    assert sorted(kinds) == ["constant", "input", "op", "op", "op", "op", "output", "output",
+                             "shared"]  # fmt: skip
+    words = [t.text for t in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"x<&>", "w", "mul", "add", "sum", "next w", "output", "0.1"} <= set(words)
+
+
+def test_boxes_do_not_overlap_and_wires_run_downwards() -> None:
+    x, y = T.dmatrix("x"), T.dvector("y")
+    cost = (T.tanh(T.dot(x, y)) ** 2).sum()
+    picture = ElementTree.fromstring(svg([cost, *T.grad(cost, [x, y])]))
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for box in picture.iter("{http://www.w3.org/2000/svg}rect"):
+        left = float(box.get("x", ""))
+        rows.setdefault(box.get("y", ""), []).append((left, left + float(box.get("width", ""))))
+    for row in rows.values():
+        row.sort()
+        assert all(a[1] < b[0] for a, b in pairwise(row))
+
+
+def test_pydotprint_writes_a_file(tmp_path: Path) -> None:
+    x = T.dscalar("x")
+    pydotprint(x**2, outfile=tmp_path / "square.svg")
+    assert "pow" in (tmp_path / "square.svg").read_text()
+    assert (pydotprint(x**2, return_image=True) or "").startswith("<svg")
+    with pytest.raises(ParameterError, match="not png"):
+        pydotprint(x, format="png")
+
+
+# Values while they run.
+
+
+def test_print_shows_the_value_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.dvector("x")
+    y = Print("y is", attrs=("__str__", "shape"))(x * 2)
+    f = function([x], [y.sum(), T.grad(y.sum(), x)])
+    assert capsys.readouterr().out == ""
+    total, slope = f([1, 2])
+    assert (total, slope.tolist()) == (6, [2, 2])
+    assert capsys.readouterr().out == "y is __str__ = [2. 4.]\ny is shape = (2,)\n"
+    with pytest.raises(TypeMismatchError, match="__class__"):
+        Print("x", attrs=("__class__",))
+
+
+def test_assertions_end_the_run_with_their_message() -> None:
+    x = T.dvector("x")
+    y = T.opt.Assert("All must be positive.")(T.log(x), (x > 0).all())
+    f = function([x], y)
+    assert f([1.0]) == 0
+    with pytest.raises(AssertionError, match="All must be positive"):
+        f([-1.0])

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from engine.graph import Apply, Graph, Sink, Variable
 from engine.op import Op
-from engine.printing import pp
+from engine.printing.formula import pp
 from engine.types import TensorType
 
 SHOWN = 12

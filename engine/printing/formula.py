@@ -16,14 +16,18 @@ ATOM = 1000
 """The precedence of what never needs brackets."""
 
 
-def pp(variable: Variable) -> str:
-    """The expression as one line of infix text: `((x ** 2) + 1)` without needless brackets."""
-    return _render(variable, _text_of_leaf, _text_of)[0]
+def pp(variable: Variable, tex: bool = False) -> str:
+    """The expression as one line of infix text: `x ** 2 + 1`, without needless brackets.
+
+    tex: as TeX, for a formula.
+    """
+    leaf, apply = (_tex_of_leaf, _tex_of) if tex else (text_of_leaf, _text_of)
+    return _render(variable, leaf, apply)[0]
 
 
 def tex(variable: Variable) -> str:
     """The expression as TeX for a formula."""
-    return _render(variable, _tex_of_leaf, _tex_of)[0]
+    return pp(variable, tex=True)
 
 
 Part = tuple[str, int]
@@ -48,7 +52,8 @@ def _number(value: np.ndarray[Any, Any]) -> str:
     return str(value.item())
 
 
-def _text_of_leaf(v: Variable) -> Part:
+def text_of_leaf(v: Variable) -> Part:
+    """A variable without owner as text, and how tightly that binds."""
     if isinstance(v, Constant) and v.name is None:
         text = _number(v.data)
         return text, ATOM if not text.startswith("-") else 25
@@ -106,12 +111,15 @@ def _operands(node: Apply, inputs: list[Part], template: str | None = None) -> d
     """The operands by port, in brackets where they bind less tightly than the op.
 
     Of two operands one needs them also when it binds equally: the right one, of a power the left
-    one, none of an associative op.  In a TeX template braces around a port stand for brackets.
+    one, of a comparison both, none of an associative op.  In a TeX template braces around a port
+    stand for brackets.
     """
     op = node.op
     named = {}
     for i, (port, part) in enumerate(zip(op.ports, inputs, strict=False)):
+        compares = node.outputs[0].dtype == "bool" and not op.associative
         strict = len(inputs) > 1 and not op.associative and (i == 0) == (op.name == "pow")
+        strict = strict or compares
         tight = op.precedence + strict
         if template is not None and (
             op.precedence >= 100 or f"{{{{{{{port.name}}}}}}}" in template
@@ -166,33 +174,3 @@ def _tex_of(node: Apply, inputs: list[Part]) -> Part:
             return inputs[0]
     name = op.name.replace("_", " ").strip()
     return rf"\operatorname{{{name}}}\left({', '.join(t for t, _ in inputs)}\right)", ATOM
-
-
-def debugprint(*variables: Variable) -> str:
-    """The expression as an indented tree: op, id, type; a part seen before is not repeated."""
-    ids: dict[Any, str] = {}
-    lines: list[str] = []
-    stack: list[tuple[Variable, int]] = [(v, 0) for v in reversed(variables)]
-    while stack:
-        v, depth = stack.pop()
-        key = v.owner or v
-        seen = key in ids
-        label = ids.setdefault(key, _letters(len(ids)))
-        what = v.owner.op.name if v.owner else _text_of_leaf(v)[0]
-        if v.owner and len(v.owner.outputs) > 1:
-            what += f".{v.index}"
-        more = " ..." if seen and v.owner else ""
-        lines.append(f"{' |' * depth}{what} [{label}] <{v.type}>{more}")
-        if v.owner and not seen:
-            stack.extend((i, depth + 1) for i in reversed(v.owner.inputs))
-    return "\n".join(lines)
-
-
-def _letters(n: int) -> str:
-    text = ""
-    while True:
-        n, rest = divmod(n, 26)
-        text = chr(ord("A") + rest) + text
-        if n == 0:
-            return text
-        n -= 1
