@@ -34,6 +34,7 @@ from engine.printing import debugprint, pp, tex
 from engine.scan import scan
 from engine.shared import SharedVariable, shared
 from engine.tensor import TensorType
+from engine.test_values import get_test_value
 from engine.types import DTYPES
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "config",
     "debugprint",
     "function",
+    "get_test_value",
     "grad",
     "gradient",
     "hessian",

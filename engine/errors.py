@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.config import config
+
 
 class EngineError(Exception):
     """An error with an address: the node and port it belongs to, and what to do about it.
 
     `node` is the id of a canvas node or the name of a variable, `port` the name of one of its
-    ports.  `expected` and `got` are short texts, `hint` says what to do.
+    ports.  `expected` and `got` are short texts, `hint` says what to do.  `line` is the line of
+    the user's program that made what went wrong, `details` says more than most want to read:
+    it is shown only if `config.exception_verbosity` is "high".
     """
 
     kind = "error"
@@ -24,6 +28,8 @@ class EngineError(Exception):
         expected: str | None = None,
         got: str | None = None,
         hint: str | None = None,
+        line: str | None = None,
+        details: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -32,9 +38,13 @@ class EngineError(Exception):
         self.expected = expected
         self.got = got
         self.hint = hint
+        self.line = line
+        self.details = details
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        made = f"Made at {self.line}" if self.line else None
+        details = self.details if config.exception_verbosity == "high" else None
+        return "\n".join(text for text in (self.message, self.hint, made, details) if text)
 
     def within(self, op: str, arguments: Sequence[str], node: str | None = None) -> EngineError:
         """The same error, naming the call in which it arose, unless it already has an address."""
@@ -109,6 +119,13 @@ class AssertionFailedError(EngineError, AssertionError):
     """A condition that was asserted in the graph does not hold."""
 
     kind = "assertion"
+
+
+class TestValueError(EngineError, AttributeError):
+    """A variable has no test value where one is needed."""
+
+    kind = "test-value"
+    __test__ = False  # pytest is not to take it for a test
 
 
 class GradientError(EngineError, AssertionError):

@@ -8,8 +8,11 @@ one, held in a networkx multigraph, and is what rewrites change and code generat
 from __future__ import annotations
 
 import itertools
+import linecache
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import networkx as nx
@@ -35,7 +38,9 @@ class Variable:
     serial: rises with every variable made; orders the operands of commutative ops.
     """
 
-    __slots__ = ("__weakref__", "_name", "cached", "index", "origins", "owner", "serial", "type")
+    __slots__ = (
+        "__weakref__", "_name", "_tag", "cached", "index", "origins", "owner", "serial", "type",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -51,6 +56,14 @@ class Variable:
         self.serial = next(_serial)
         self.origins: frozenset[str] = frozenset()
         self.cached: Callable[..., Any] | None = None
+        self._tag: SimpleNamespace | None = None
+
+    @property
+    def tag(self) -> SimpleNamespace:
+        """A place for notes: `x.tag.test_value` is the value that x has while graphs are built."""
+        if self._tag is None:
+            self._tag = SimpleNamespace()
+        return self._tag
 
     @property
     def name(self) -> str | None:
@@ -216,6 +229,9 @@ class Variable:
     evaluated: ClassVar[Callable[[Variable, dict[Variable | str, Any]], Any]]
     """Computes an expression; filled in by the floor that knows functions."""
 
+    tested: ClassVar[Callable[[Apply], None]]
+    """Computes test values as graphs are built; filled in by the floor that can compute."""
+
 
 class _Method:
     """An op bound to its first input, so that `x.sum(axis=0)` reads as in Theano."""
@@ -267,15 +283,37 @@ def as_variable(value: Any, name: str | None = None) -> Variable:
         ) from error
 
 
+Line = tuple[str, int]
+"""A file and the number of a line in it."""
+
+
+def user_line() -> Line | None:
+    """The line outside the engine that is being run, None where there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(("engine.", "app.")):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def line_text(line: Line) -> str:
+    """A line with its source where that can be read: `net.py:12: y = T.dot(x, w)`."""
+    name, number = line
+    source = linecache.getline(name, number).strip()
+    return f"{name}:{number}: {source}" if source else f"{name}:{number}"
+
+
 class Apply:
     """One op applied to inputs.
 
     params: the op's parameters by name, hashable values only.  outputs: the variables it
     computes.  id: its number in a Graph (-1 in a free expression).  origins: ids of the canvas
-    nodes that it stems from.
+    nodes that it stems from.  line: the line of a user's program that made it.
     """
 
-    __slots__ = ("__weakref__", "id", "inputs", "op", "origins", "outputs", "params")
+    __slots__ = ("__weakref__", "id", "inputs", "line", "op", "origins", "outputs", "params")
 
     def __init__(
         self,
@@ -284,6 +322,7 @@ class Apply:
         params: Mapping[str, Any],
         types: Sequence[TensorType],
         origins: frozenset[str] = frozenset(),
+        line: Line | None = None,
     ) -> None:
         self.op = op
         self.inputs: tuple[Variable, ...] = tuple(inputs)
@@ -293,6 +332,7 @@ class Apply:
         )
         self.id = -1
         self.origins = origins
+        self.line = line
 
     @property
     def out(self) -> Variable:
@@ -301,9 +341,12 @@ class Apply:
         return out
 
     def located(self, error: EngineError) -> EngineError:
-        """The error, naming this apply and the canvas node that it comes from."""
+        """The error, naming this apply, and the canvas node or the line that it comes from."""
         arguments = [v.name or v.type.name for v in self.inputs]
-        return error.within(self.op.name, arguments, min(self.origins, default=None))
+        error.within(self.op.name, arguments, min(self.origins, default=None))
+        if error.line is None and self.line is not None:
+            error.line = line_text(self.line)
+        return error
 
     def key(self) -> tuple[Any, ...]:
         """Equal for two applies that compute the same."""
@@ -365,7 +408,7 @@ def substitute(
         inputs = [new.get(v, v) for v in node.inputs]
         if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
             copy = node.op.apply(inputs, node.params)
-            copy.origins = node.origins
+            copy.origins, copy.line = node.origins, node.line
             for old, out in zip(node.outputs, copy.outputs, strict=True):
                 out.name = old.name
                 new.setdefault(old, out)
@@ -420,6 +463,7 @@ class Graph:
                 node.params,
                 [v.type for v in node.outputs],
                 node.origins,
+                node.line,
             )
             for old, new in zip(node.outputs, fresh.outputs, strict=True):
                 new.name = old.name
@@ -538,6 +582,9 @@ class Graph:
                 inputs[port] = new
                 reader.inputs = tuple(inputs)
             self._connect(new, reader, port)
+        if old.owner is not None:
+            for node in added:
+                node.line = old.owner.line
         removed = self._prune(old)
         born = frozenset().union(*(n.origins for n in removed)) if removed else frozenset()
         for node in added:

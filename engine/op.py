@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.config import config
 from engine.errors import EngineError, OpError, ParameterError, TypeMismatchError
-from engine.graph import OPS, Apply, Constant, Variable, as_variable
+from engine.graph import OPS, Apply, Constant, Variable, as_variable, user_line
 from engine.types import (
     COMPLEX,
     DISCRETE,
@@ -202,7 +202,10 @@ class Op:
         except EngineError as error:
             error.within(self.name, [v.name or str(v.type) for v in inputs])
             raise
-        return Apply(self, inputs, params, types)
+        node = Apply(self, inputs, params, types, line=user_line())
+        if config.compute_test_value != "off":
+            Variable.tested(node)
+        return node
 
     def types(
         self,

@@ -120,6 +120,10 @@ class TensorType:
         """A new variable of this type, as in `TensorType("float32", (False,) * 5)("x")`."""
         return TensorType.variable(self, name)
 
+    def of_shape(self, shape: Sequence[int | None]) -> TensorType:
+        """The same dtype and pattern with other lengths."""
+        return TensorType(self.dtype, shape, self.broadcastable)
+
     def with_dtype(self, dtype: str) -> TensorType:
         """The same shape and pattern with another dtype."""
         return TensorType(dtype, self.shape, self.broadcastable)

@@ -130,13 +130,26 @@ class _Step:
         try:
             results = self.function(*arguments)
         except EngineError as error:
+            error.details = error.details or _details(self.node, arguments)
             raise self.node.located(error) from None
         except (ValueError, IndexError, MemoryError) as error:
-            raise self.node.located(ShapeError(str(error))) from error
+            told = ShapeError(f"{error}.", details=_details(self.node, arguments))
+            raise self.node.located(told) from error
         if len(self.outputs) == 1:
             results = (results,)
         for slot, value, dtype in zip(self.outputs, results, self.dtypes, strict=True):
             memory[slot] = value if value.dtype == dtype else np.asarray(value).astype(dtype)
+
+
+def _details(node: Apply, arguments: Sequence[Any]) -> str:
+    """What an op was given, line by line."""
+    lines = [f"{node.op.name} with {node.params}" if node.params else node.op.name]
+    for port, (v, a) in enumerate(zip(node.inputs, map(np.asarray, arguments), strict=True)):
+        shown = np.array2string(a, threshold=6, edgeitems=2, prefix=" " * 8)
+        lines.append(
+            f"input {port}, {v!r}: {a.dtype} of shape {a.shape}, strides {a.strides}: {shown}"
+        )
+    return "\n".join(lines)
 
 
 def interpret(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> list[Array]:
