@@ -1,4 +1,4 @@
-"""The `wiregrad` command: without arguments the server, `run` and `list` without a browser."""
+"""The `wiregrad` command: without arguments the server; `run`, `list` and `ops` need no browser."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -89,6 +90,10 @@ def parser() -> argparse.ArgumentParser:
 
     gallery = commands.add_parser("list", help="Name the graphs of the gallery.")
     gallery.set_defaults(command=list_gallery)
+
+    ops = commands.add_parser("ops", help="Name the ops by category, or explain one.")
+    ops.add_argument("name", nargs="?", metavar="NAME", help="An op, by any of its names.")
+    ops.set_defaults(command=show_ops)
     return top
 
 
@@ -118,6 +123,29 @@ def list_gallery(_options: argparse.Namespace) -> None:
     for name in names:
         content = gallery.load(name)
         print(f"{name:{width}}  {content.data.get('summary') or content.title}")
+
+
+def show_ops(options: argparse.Namespace) -> None:
+    """`wiregrad ops`"""
+    from engine.document import palette
+    from engine.errors import ParameterError
+    from engine.graph import OPS
+
+    if options.name is not None:
+        if options.name not in OPS:
+            close = ", ".join(get_close_matches(options.name, OPS)) or "see `wiregrad ops`"
+            raise ParameterError(f"There is no op called {options.name!r}: {close}.")
+        print(OPS[options.name].documentation())
+        return
+    offered = palette()
+    for category in offered["categories"]:
+        cards = [c for c in offered["cards"] if c["op"] and c["category"] == category]
+        shown = [c for c in cards if not c["hidden"]]
+        if shown:
+            print(f"\n{category}")
+            width = max(len(c["op"]) for c in shown)
+            for card in sorted(shown, key=lambda c: str(c["op"])):
+                print(f"  {card['op']:{width}}  {card['doc']}")
 
 
 def port(text: str) -> int:

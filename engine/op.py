@@ -180,9 +180,35 @@ class Op:
             if name in OPS:
                 raise OpError(f"There are two ops called {name!r}.")
             OPS[name] = self
+        object.__setattr__(self, "__doc__", self.documentation())
+        object.__setattr__(self, "__signature__", self._signature())
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+    def documentation(self) -> str:
+        """All that people need to know to use the op, as text."""
+        lines = [f"{self.name}{self._signature()}", "", self.doc]
+        told = [(p.name + (" …" if p.variadic else ""), p.doc) for p in self.ports if p.doc]
+        for p in self.params:
+            choices = f"; {', '.join(p.choices)}" if p.choices else ""
+            told.append((p.name, f"{p.doc or p.type} ({p.type}, {p.default!r}{choices})"))
+        if told:
+            lines += ["", *(f"  {name}: {text}" for name, text in told)]
+        if len(self.results) > 1:
+            lines += ["", f"  Gives {', '.join(self.results)}."]
+        names = [a for a in self.aliases if a != self.name]
+        if names:
+            lines += ["", f"Also called {', '.join(names)}."]
+        if self.no_grad:
+            lines += ["", f"It has no gradient: {self.no_grad}."]
+        return "\n".join(lines)
+
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        ports = [inspect.Parameter(p.name, kind) for p in self.ports]
+        params = [inspect.Parameter(p.name, kind, default=p.default) for p in self.params]
+        return inspect.Signature([*ports, *params])
 
     @property
     def is_elementwise(self) -> bool:

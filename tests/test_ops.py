@@ -306,6 +306,7 @@ def test_an_op_declared_on_the_fly_is_known_everywhere() -> None:
         x = T.vector("x")
         assert pp(x.soft_cube()) == "soft_cube(x)"
         assert T.soft_cube is op
+        assert "A cube that is gentle" in (T.soft_cube.__doc__ or "")
         native = compile_graph(Graph([x], [T.soft_cube(x)]), {x: (3,)})
         assert [k.ops for k in native.kernels] == [("soft_cube",)]
     assert "soft_cube" not in OPS

@@ -73,6 +73,16 @@ def test_list_names_the_gallery() -> None:
     assert all(len(line.split()) > 2 for line in lines)
 
 
+def test_ops_are_named_by_category_and_explained() -> None:
+    listed, _ = wiregrad("ops")
+    assert re.search(r"^Activations\n(  .*\n)*  softmax +Positive numbers", listed, re.M)
+    softmax, _ = wiregrad("ops", "log_softmax")
+    assert softmax.startswith("logsoftmax(x, axis=-1)\n\nThe logarithm of softmax")
+    assert "Also called log_softmax." in softmax
+    _, refused = wiregrad("ops", "softmx", code=2)
+    assert refused.startswith("wiregrad: There is no op called 'softmx': softmax")
+
+
 def test_version() -> None:
     assert wiregrad("--version")[0].strip() == f"wiregrad {__version__}"
 
@@ -80,7 +90,7 @@ def test_version() -> None:
 def test_every_option_is_documented() -> None:
     top = cli.parser()
     choices = next(a.choices for a in top._actions if isinstance(a.choices, dict))
-    assert set(choices) == {"run", "list"}
+    assert set(choices) == {"run", "list", "ops"}
     for parser in (top, *choices.values()):
         for action in parser._actions:
             if action.choices is not choices:
