@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import engine.tensor as T
-from engine import config, function, get_test_value, grad, shared
-from engine.errors import EngineError, ParameterError, ShapeError, TestValueError
+from engine import config, function, get_test_value, grad, gradient, shared
+from engine.errors import (
+    DisconnectedInputError,
+    EngineError,
+    MissingInputError,
+    NullGradientError,
+    ParameterError,
+    ShapeError,
+    TestValueError,
+    UnusedInputError,
+)
 
 
 def line_of(marker: str) -> str:
@@ -123,3 +135,134 @@ def test_test_values_can_be_ignored_or_asked_for(monkeypatch: pytest.MonkeyPatch
         x * y
     monkeypatch.setattr(config, "compute_test_value", "off")
     assert not hasattr((x * 2).tag, "test_value")
+
+
+# What Theano's users meet, and what they are told here.
+
+X, M, R = T.dvector("x"), T.dmatrix("m"), T.drow("r")
+TOTAL = shared(0, "total")
+
+TOLD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "an input that is not used": (
+        lambda: function([X, M], X * 2),
+        UnusedInputError,
+        r"Nothing depends on the input m.*on_unused_input='ignore'",
+    ),
+    "a leaf that is not given": (
+        lambda: function([M], T.dot(M, X)),
+        MissingInputError,
+        r"x is needed to compute dot\(m, x\).*not among the inputs",
+    ),
+    "a shared variable as an input": (
+        lambda: function([TOTAL], TOTAL + 1),
+        TypeError,
+        r"shared variable total cannot be an input.*givens",
+    ),
+    "an argument with too many dimensions": (
+        lambda: function([X], X * 2, name="double")([[1.0, 2.0]]),
+        TypeError,
+        r"x.*2 dimensions with shape \(1, 2\).*dvector has 1",
+    ),
+    "an argument that would lose precision": (
+        lambda: function([T.fvector("f")], T.constant(1.0), on_unused_input="ignore")(
+            np.array([0.1])
+        ),
+        TypeError,
+        r"f cannot hold float64 values in float32 without loss.*allow_input_downcast",
+    ),
+    "too many arguments": (lambda: function([X], X)([1], [2]), TypeError, r"takes 1 arg.*2 were"),
+    "too few arguments": (lambda: function([X], X)(), TypeError, r"needs a value for x"),
+    "an argument of a name that there is not": (
+        lambda: function([X], X)(y=[1]),
+        TypeError,
+        r"given 'y' but has no such input",
+    ),
+    "a row of two rows": (
+        lambda: function([R], R * 2)(np.ones((2, 3))),
+        TypeError,
+        r"r has length 2 on axis 0, but drow has 1",
+    ),
+    "elements that do not pair up": (
+        lambda: function([M], M + M.T)(np.ones((3, 2))),
+        ValueError,
+        r"add\(m, dmatrix\): Shapes \(3, 2\) and \(2, 3\) do not fit .* axis 0: 3 against 2",
+    ),
+    "rows that do not meet columns": (
+        lambda: function([M], T.dot(M, M))(np.ones((5, 10))),
+        ValueError,
+        r"dot\(m, m\): Shapes \(5, 10\) and \(5, 10\).*10 columns.*5 rows",
+    ),
+    "an update of another type": (
+        lambda: function([], updates=[(TOTAL, TOTAL + 0.5)]),
+        TypeError,
+        r"total is int64 \(\), but its update is float64 \(\).*cast the update to int64",
+    ),
+    "two updates of one variable": (
+        lambda: function([], updates=[(TOTAL, TOTAL + 1), (TOTAL, TOTAL)]),
+        ValueError,
+        r"total has two updates",
+    ),
+    "a cost that is no scalar": (
+        lambda: grad(X, X),
+        TypeError,
+        r"cost must be a scalar, but x has 1 dimension.*cost.sum\(\)",
+    ),
+    "a gradient by what the cost does not depend on": (
+        lambda: grad(X.sum(), M),
+        DisconnectedInputError,
+        r"does not depend on m.*disconnected_inputs='ignore'",
+    ),
+    "a gradient where there is none": (
+        lambda: grad(gradient.undefined_grad(X).sum(), X),
+        NullGradientError,
+        r"undefined_grad\(x\): There is no gradient here: it was declared undefined",
+    ),
+    "a comparison as a condition": (
+        lambda: bool(X < 1),
+        TypeError,
+        r"no truth value while the graph is built.*switch or ifelse",
+    ),
+    "Python's sum over a tensor": (lambda: sum(X), TypeError, r"cannot be iterated.*T.sum"),
+    "an assignment to a part": (
+        lambda: X.__setitem__(0, 1),
+        TypeError,
+        r"cannot be assigned to.*set_subtensor",
+    ),
+    "an axis dropped that is not of length 1": (
+        lambda: M.dimshuffle(1),
+        ValueError,
+        r"Axis 0 of float64 \(\?, \?\) cannot be dropped.*sum",
+    ),
+    "tensors of different rank joined": (
+        lambda: T.join(0, X, M),
+        TypeError,
+        r"1, 2 dimensions cannot be joined",
+    ),
+    "a reshape to a rank that is not known": (
+        lambda: M.reshape(T.lvector("shape")),
+        ValueError,
+        r"ndim",
+    ),
+    "an index that is too large": (
+        lambda: function([X], X[5])([1.0, 2.0]),
+        IndexError,
+        r"Index 5 is outside axis 0, which has length 2",
+    ),
+    "an axis that there is not": (lambda: M.sum(axis=2), ValueError, r"no axis 2 in a tensor of 2"),
+    "a complex number cast to a real one": (
+        lambda: T.cast(T.zvector("z"), "float64"),
+        TypeError,
+        r"complex128 cannot be cast to float64.*real part",
+    ),
+}
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_what_goes_wrong_is_told_in_words_that_help(told: str) -> None:
+    trigger, kind, words = TOLD[told]
+    with pytest.raises(kind) as caught:
+        trigger()
+    assert isinstance(caught.value, EngineError)
+    text = " ".join(str(caught.value).split())
+    assert re.search(words, text), text
+    assert caught.value.message.endswith(".")
