@@ -63,11 +63,16 @@ def _cast(value: Array, dtype: str) -> Array:
 
 
 def build(
-    op: Op, example: Example, values: Sequence[Array]
+    op: Op, example: Example, values: Sequence[Array], known: bool = False
 ) -> tuple[list[Variable], list[Variable]]:
-    """The variables that an example's values are for, and the results of the op on them."""
+    """The variables that an example's values are for, and the results of the op on them.
+
+    known: whether integers are constants, as they must be where a shape depends on them.
+    """
     inputs: list[Variable] = [
-        TensorType(v.dtype, [1 if n == 1 else None for n in v.shape])(f"x{i}")
+        T.constant(v)
+        if known and v.dtype.kind in "iu"
+        else TensorType(v.dtype, [1 if n == 1 else None for n in v.shape])(f"x{i}")
         for i, v in enumerate(values)
     ]
     fixed = len(op.ports) - op.variadic
