@@ -1,0 +1,9 @@
+"""Theano's `tensor.signal`, with PyTensor's convolutions of one signal with another."""
+
+from engine.graph import OPS
+from engine.tensor.signal import conv, pool
+
+__all__ = ["conv", "convolve1d", "convolve2d", "pool"]
+
+convolve1d = OPS["convolve1d"]
+convolve2d = OPS["convolve2d"]
