@@ -93,7 +93,7 @@ def test_nothing_is_a_number_of_elements_too(op: Op, example: Example, dtype: st
             assert_types_hold(op, empty, values)
         except EngineError as error:
             # A sentence of ours, and none that NumPy says.
-            if not error.message.endswith("."):
+            if error.__cause__ is not None:
                 raise
 
 
