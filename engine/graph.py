@@ -92,6 +92,14 @@ class Variable:
     def __repr__(self) -> str:
         return self.name or f"<{self.type}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An expression is kept as its applies in order, so that a deep one needs no deep stack;
+        # what two expressions have in common is still one thing when they come back together.
+        if self.owner is not None:
+            return _result, (walk([self]), self.index)
+        state = {"origins": self.origins, "_tag": self._tag}
+        return type(self), (self.type, None, 0, self._name), (None, state)
+
     # Arithmetic.  Ops are looked up by name because they live a floor above.
 
     def __add__(self, other: Any) -> Variable:
@@ -265,6 +273,9 @@ class Constant(Variable):
     def __repr__(self) -> str:
         return self.name or np.array2string(self.data, threshold=6)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Constant, (self.data, None, self._name), (None, {"origins": self.origins})
+
 
 def as_variable(value: Any, name: str | None = None) -> Variable:
     """The variable itself, or a constant for a number, list or array."""
@@ -358,6 +369,50 @@ class Apply:
     def __repr__(self) -> str:
         return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        results = [(v.type, v.name, v.origins) for v in self.outputs]
+        inputs = _references(self.inputs)
+        return _apply, (self.op, inputs, self.params, results, self.origins, self.line)
+
+
+# How expressions are pickled and copied: an apply refers to its inputs as leaves, or as applies
+# with the number of a result.
+
+Reference = Variable | tuple[Apply, int]
+
+
+def _references(variables: Iterable[Variable]) -> list[Reference]:
+    return [v if v.owner is None else (v.owner, v.index) for v in variables]
+
+
+def _referred(references: Iterable[Reference]) -> list[Variable]:
+    return [r if isinstance(r, Variable) else r[0].outputs[r[1]] for r in references]
+
+
+def _result(applies: Sequence[Apply], index: int) -> Variable:
+    return applies[-1].outputs[index]
+
+
+def _apply(
+    op: Op,
+    inputs: Iterable[Reference],
+    params: Mapping[str, Any],
+    results: Sequence[tuple[TensorType, str | None, frozenset[str]]],
+    origins: frozenset[str],
+    line: Line | None,
+) -> Apply:
+    node = Apply(op, _referred(inputs), params, [type for type, _, _ in results], origins, line)
+    for v, (_, name, born) in zip(node.outputs, results, strict=True):
+        v.name = name
+        v.origins = born
+    return node
+
+
+def _graph(
+    applies: Sequence[Apply], inputs: Iterable[Reference], outputs: Iterable[Reference]
+) -> Graph:
+    return Graph(_referred(inputs), _referred(outputs))
+
 
 def walk(
     outputs: Iterable[Variable], stop: Callable[[Variable], bool] = lambda v: False
@@ -425,6 +480,9 @@ class Block:
     def __lt__(self, other: object) -> bool:
         return id(self) < id(other)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Block, (self.inputs, self.outputs)
+
 
 class Sink:
     """The place in a Graph where one of its outputs is read."""
@@ -472,6 +530,11 @@ class Graph:
             self._insert(fresh)
         for sink, v in zip(self._sinks, outputs, strict=True):
             self._connect(copies.get(v, v), sink, 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        inputs, outputs = self.inputs, self.outputs
+        applies = walk([*inputs, *outputs])
+        return _graph, (applies, _references(inputs), _references(outputs))
 
     # Reading.
 

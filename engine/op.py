@@ -186,6 +186,9 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return op_named, (self.name,)
+
     def documentation(self) -> str:
         """All that people need to know to use the op, as text."""
         lines = [f"{self.name}{self._signature()}", "", self.doc]
@@ -305,6 +308,17 @@ class Op:
         with np.errstate(all="ignore"):
             out = self.numpy(*(v.astype(working, copy=False) for v in values), **params)
         return np.asarray(out).astype(result, copy=False)
+
+
+def op_named(name: str) -> Op:
+    """The op of that name; OpError where there is none."""
+    if name not in OPS:
+        raise OpError(
+            f"There is no op {name!r}.",
+            got=name,
+            hint="Import the module that declares it, then load again.",
+        )
+    return OPS[name]
 
 
 def _grouped(ports: Sequence[Port], inputs: Sequence[Variable]) -> list[Any]:
