@@ -325,7 +325,9 @@ def _is_plain(value: np.ndarray[Any, Any]) -> bool:
 
     Others, a learning rate say, are arguments, so that to change them compiles nothing.
     """
-    return bool(np.isfinite(value).all()) and float(value.item()) * 2 in range(-32, 33)
+    if value.dtype.name not in NATIVE or not np.isfinite(value).all():
+        return False
+    return float(value.item()) * 2 in range(-32, 33)
 
 
 def _array(view: View) -> np.ndarray[Any, Any]:
