@@ -129,19 +129,27 @@ class TensorType:
         return TensorType(dtype, self.shape, self.broadcastable)
 
     def filter(
-        self, value: Any, name: str | None = None, allow_downcast: bool | None = None
+        self,
+        value: Any,
+        name: str | None = None,
+        allow_downcast: bool | None = None,
+        strict: bool = False,
     ) -> np.ndarray[Any, Any]:
         """The value as an array of exactly this type.
 
-        Only conversions that keep every value are done: a wider dtype always, Python numbers and
-        lists where nothing is lost, a Python float for a scalar of floatX.  `allow_downcast`
-        True permits all, False only wider dtypes.  Raises TypeMismatchError that names the
-        dtype or rank that was expected.
+        Only conversions that keep every value are done: an array's dtype is widened; numbers and
+        lists go where nothing of them is lost, and a Python float also where it is rounded to
+        floatX.  `allow_downcast` True permits every conversion, False no
+        rounding either.  `strict` permits none: it takes an array of this dtype or nothing.
+        Raises TypeMismatchError that names the dtype or rank that was expected.
         """
-        array = np.asarray(value)
         label = f"{name} " if name else ""
-        if array.dtype != self.dtype:
-            array = self._converted(value, array, label, name, allow_downcast)
+        try:
+            array = np.asarray(value)
+        except ValueError:  # rows of several lengths
+            array = np.empty((), object)
+        if array.dtype != self.dtype or (strict and not isinstance(value, np.ndarray)):
+            array = self._converted(value, array, label, name, allow_downcast, strict)
         if array.ndim != self.ndim:
             raise TypeMismatchError(
                 f"{label}has {array.ndim} dimension{'s' * (array.ndim != 1)} with shape "
@@ -167,24 +175,41 @@ class TensorType:
         label: str,
         name: str | None,
         allow_downcast: bool | None,
+        strict: bool,
     ) -> np.ndarray[Any, Any]:
-        numeric = array.dtype.kind in "biufc"
-        if numeric and (allow_downcast or np.can_cast(array.dtype, self.dtype, "safe")):
-            return array.astype(self.dtype)
-        plain = not isinstance(value, np.ndarray | np.generic)
-        if numeric and plain and allow_downcast is None:
-            rounds = isinstance(value, float) and self.dtype == config.floatX and not self.ndim
-            if array.dtype.kind != "c" or self.dtype in COMPLEX:
-                with np.errstate(all="ignore"):
-                    converted = array.astype(self.dtype)
-                if rounds or np.array_equal(converted, array, equal_nan=True):
-                    return converted
+        if array.dtype.kind not in "biufc":
+            raise TypeMismatchError(
+                f"{label}takes an array of numbers, and this {type(value).__name__} is none.",
+                node=name,
+                expected=self.name,
+                got=type(value).__name__,
+                hint="All rows of a list must be equally long." if array.dtype == object else None,
+            )
+        if strict:
+            raise TypeMismatchError(
+                f"{label}takes nothing but an array of {self.dtype}: it is strict.",
+                node=name,
+                expected=f"an array of {self.dtype}",
+                got=f"{type(value).__name__} of {array.dtype.name}",
+            )
+        losing = array.dtype.kind == "c" and self.dtype not in COMPLEX
+        if not losing:
+            with np.errstate(all="ignore"):
+                converted = array.astype(self.dtype)
+            if allow_downcast or np.can_cast(array.dtype, self.dtype, "safe"):
+                return converted
+            if allow_downcast is None and type(value) is float and self.dtype == config.floatX:
+                return converted
+            if not isinstance(value, np.ndarray) and np.array_equal(converted, array, True):
+                return converted
         raise TypeMismatchError(
             f"{label}cannot hold {array.dtype.name} values in {self.dtype} without loss.",
             node=name,
             expected=self.dtype,
             got=array.dtype.name,
-            hint=f"Convert it yourself with numpy.asarray(value, dtype={self.dtype!r}), or pass "
+            hint="Give its real or imaginary part."
+            if losing
+            else f"Convert it yourself with numpy.asarray(value, dtype={self.dtype!r}), or pass "
             "allow_input_downcast=True.",
         )
 
