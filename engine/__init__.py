@@ -10,7 +10,9 @@ Theano's names are the public interface:
 48.0
 """
 
+from engine import compile as compile
 from engine import gradient
+from engine.arguments import In, Out
 from engine.config import config
 from engine.errors import (
     DisconnectedInputError,
@@ -30,12 +32,15 @@ from engine.grad import (
     jacobian,
     subgraph_grad,
 )
+from engine.modes import Mode
 from engine.printing import debugprint, pp, tex
+from engine.profile import ProfileStats
 from engine.scan import scan
 from engine.shared import SharedVariable, shared
 from engine.tensor import TensorType
 from engine.test_values import get_test_value
 from engine.types import DTYPES
+from engine.updates import OrderedUpdates
 
 __all__ = [
     "DTYPES",
@@ -43,9 +48,14 @@ __all__ = [
     "EngineError",
     "Function",
     "GradientError",
+    "In",
     "Lop",
     "MissingInputError",
+    "Mode",
     "NullGradientError",
+    "OrderedUpdates",
+    "Out",
+    "ProfileStats",
     "Rop",
     "SharedVariable",
     "TensorType",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -16,6 +17,10 @@ class Config:
         "ignore" (compute where all inputs have one), "warn" or "raise" (where one has none).
     exception_verbosity: "low", or "high" to show the details of errors.
     compile_after: how many calls of a function run in NumPy before its kernels are compiled.
+    mode: the mode of functions that are given none: a name, or a Mode.
+    optimizer_including, optimizer_excluding: rules that this mode has besides or leaves out:
+        names, tags or phases with colons between them.
+    profile: whether functions are profiled that are not told.
     """
 
     floatX: str = "float64"
@@ -23,6 +28,10 @@ class Config:
     compute_test_value: str = "off"
     exception_verbosity: str = "low"
     compile_after: int = 64
+    mode: Any = "FAST_RUN"
+    optimizer_including: str = ""
+    optimizer_excluding: str = ""
+    profile: bool = False
 
 
 config = Config()

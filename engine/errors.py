@@ -54,6 +54,12 @@ class EngineError(Exception):
             self.args = (self.message,)
         return self
 
+    def of(self, whole: str) -> EngineError:
+        """The same error, saying first what it is a part of."""
+        self.message = f"{whole}: {self.message}"
+        self.args = (self.message,)
+        return self
+
     def to_json(self) -> dict[str, Any]:
         """The error as the plain record that travels over the wire."""
         return {
@@ -156,6 +162,32 @@ class NonFiniteError(EngineError, ArithmeticError):
     """NaN or infinity where a finite number was needed."""
 
     kind = "non-finite"
+
+
+class NanGuardError(NonFiniteError, AssertionError):
+    """NaN, infinity or a very big number that a NanGuardMode has found."""
+
+
+class DebugModeError(EngineError, RuntimeError):
+    """What a DebugMode has found to be wrong in the engine or in an op."""
+
+    kind = "debug"
+
+
+class BadOptimization(DebugModeError):  # noqa: N818 -- Theano's name, as those that follow
+    """A rewrite rule that changes a value."""
+
+
+class BadKernelOutput(DebugModeError):  # noqa: N818
+    """A native kernel whose result is not that of the op's NumPy reference."""
+
+
+class BadDestroyMap(DebugModeError):  # noqa: N818
+    """An op that changes its inputs."""
+
+
+class InvalidValueError(DebugModeError):
+    """A result of another rank or shape than the op's record says."""
 
 
 class DocumentError(EngineError, ValueError):

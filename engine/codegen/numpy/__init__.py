@@ -16,6 +16,10 @@ from engine.errors import EngineError, ShapeError
 from engine.graph import Apply, Block, Constant, Variable, walk
 
 Array = np.ndarray[Any, Any]
+Memory = list[Any]
+"""The values of a run by their places, None where there is none yet."""
+Watch = Callable[["Step", Memory], None]
+"""Runs a step, and looks at the memory before and after."""
 
 
 class Interpreter:
@@ -40,7 +44,7 @@ class Interpreter:
             slots.setdefault(v, len(slots))
         self.inputs = [slots[v] for v in inputs]
         self.outputs = [slots.setdefault(v, len(slots)) for v in outputs]
-        self.steps = [_Step(node, slots) for node in order]
+        self.steps = [Step(node, slots) for node in order]
         self.size = len(slots)
         self._lazy = any(node.op.lazy for node in order)
         self._maker = {out: step for step in self.steps for out in step.outputs}
@@ -50,24 +54,28 @@ class Interpreter:
             if slot not in kept:
                 step.dead.append(slot)
 
-    def __call__(self, values: Sequence[Any]) -> list[Array]:
-        """The values of the outputs, as arrays."""
-        memory: list[Any] = [None] * self.size
+    def __call__(self, values: Sequence[Any], watch: Watch | None = None) -> list[Array]:
+        """The values of the outputs, as arrays.
+
+        watch: gets every step that is due, with the memory, and runs it.
+        """
+        memory: Memory = [None] * self.size
         for slot, value in zip(self.inputs, values, strict=True):
             memory[slot] = value
         for slot, value in self._fixed:
             memory[slot] = value
+        run = watch or Step.run
         with np.errstate(all="ignore"):
             if self._lazy:
-                self._on_demand(memory)
+                self._on_demand(memory, run)
             else:
                 for step in self.steps:
-                    step.run(memory)
+                    run(step, memory)
                     for slot in step.dead:
                         memory[slot] = None
         return [np.asarray(memory[slot]) for slot in self.outputs]
 
-    def _on_demand(self, memory: list[Any]) -> None:
+    def _on_demand(self, memory: Memory, run: Watch) -> None:
         """Compute what the outputs need and of a lazy op only the branch that is taken."""
         stack = [self._maker[slot] for slot in reversed(self.outputs) if slot in self._maker]
         while stack:
@@ -80,11 +88,11 @@ class Interpreter:
             if missing:
                 stack.extend(self._maker[slot] for slot in reversed(missing))
             else:
-                step.run(memory)
+                run(step, memory)
                 stack.pop()
 
 
-class _Step:
+class Step:
     """One apply, with the places of its inputs and outputs in the interpreter's memory."""
 
     def __init__(self, node: Apply, slots: Mapping[Variable, int]) -> None:
@@ -105,17 +113,18 @@ class _Step:
         if self.function is not None and node.params:
             self.function = partial(self.function, **node.params)
 
-    def needed(self, memory: list[Any]) -> list[int]:
+    def needed(self, memory: Memory) -> list[int]:
         """The places whose values the step needs before it can run."""
         if self.lazy is None or memory[self.inputs[0]] is None:
             return self.inputs[:1] if self.lazy else self.inputs
         return [self.inputs[0], self.inputs[self._branch(memory)]]
 
-    def _branch(self, memory: list[Any]) -> int:
+    def _branch(self, memory: Memory) -> int:
         assert self.lazy is not None
         return self.lazy(memory[self.inputs[0]], **self.node.params)
 
-    def run(self, memory: list[Any]) -> None:
+    def run(self, memory: Memory) -> None:
+        """Compute the results from the inputs, and put them into their places."""
         if self.lazy is not None:
             chosen = memory[self.inputs[self._branch(memory)]]
             memory[self.outputs[0]] = np.asarray(chosen).astype(self.dtypes[0], copy=False)

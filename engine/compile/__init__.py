@@ -1,0 +1,42 @@
+"""Theano's `compile`: functions, modes and profiles under the names that it has for them."""
+
+from engine.arguments import In, Out
+from engine.compile import debugmode, io, mode, monitormode, nanguardmode, profiling, sharedvalue
+from engine.errors import UnusedInputError
+from engine.function import Function, function
+from engine.modes import (
+    DebugMode,
+    Mode,
+    MonitorMode,
+    NanGuardMode,
+    get_default_mode,
+    get_mode,
+    register_mode,
+)
+from engine.profile import ProfileStats
+from engine.shared import SharedVariable, shared
+
+__all__ = [
+    "DebugMode",
+    "Function",
+    "In",
+    "Mode",
+    "MonitorMode",
+    "NanGuardMode",
+    "Out",
+    "ProfileStats",
+    "SharedVariable",
+    "UnusedInputError",
+    "debugmode",
+    "function",
+    "get_default_mode",
+    "get_mode",
+    "io",
+    "mode",
+    "monitormode",
+    "nanguardmode",
+    "profiling",
+    "register_mode",
+    "shared",
+    "sharedvalue",
+]

@@ -1,0 +1,5 @@
+"""Theano's `compile.sharedvalue`."""
+
+from engine.shared import SharedVariable, shared
+
+__all__ = ["SharedVariable", "shared"]
