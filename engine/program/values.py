@@ -30,6 +30,8 @@ def typed_in(value: Any, type: TensorType) -> Array:
     not fit into the dtype.
     """
     raw = _regular(value)
+    if raw.dtype.kind == "f" and type.dtype == "uint64":
+        raw = _exact(value, raw)
     if raw.ndim != type.ndim:
         raise TypeMismatchError(
             f"The value has {_axes(raw.ndim)}, but {type} has {type.ndim}.",
@@ -57,6 +59,13 @@ def _regular(value: Any) -> Array:
             hint="Give every row the same number of entries.",
         )  # fmt: skip
     return array
+
+
+def _exact(value: Any, raw: Array) -> Array:
+    """The value in uint64 if it is of integers that fit: NumPy makes floats of large and small."""
+    numbers = np.array(value, object)
+    whole = all(type(n) is int and 0 <= n < 2**64 for n in numbers.flat)
+    return numbers.astype(np.uint64) if whole else raw
 
 
 def _numbers(value: Any) -> Any:
