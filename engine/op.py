@@ -40,11 +40,16 @@ DtypeRule = Callable[[Sequence[str]], tuple[str, str]]
 
 @dataclass(frozen=True)
 class Port:
-    """An input of an op: its name, what it is, and whether it takes any number of tensors."""
+    """An input of an op: its name, what it is, and whether it takes any number of tensors.
+
+    default: what it reads where nothing is given, a number or a tuple of lengths; None where
+        something must be given.
+    """
 
     name: str
     doc: str = ""
     variadic: bool = False
+    default: int | float | tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,8 @@ class Op:
     from_shape: whether the result depends only on the shapes of the inputs.
     higher_order: the op has blocks as parameters; numpy gets the interpreter and grad the
         differentiation function as first argument.
+    draws: the first port is the state of a random stream; a node on the canvas has a state of
+        its own there, made from its seed, which goes on with every call.
     symbol, tex, infix: how it is shown; tex and infix are templates of the ports' names.
     precedence: how tightly infix binds; brackets are set from it.
     domain: where tests draw the inputs, one (low, high) for all or one for each.
@@ -153,6 +160,7 @@ class Op:
     lazy: Callable[..., int] | None = None
     from_shape: bool = False
     higher_order: bool = False
+    draws: bool = False
     commutative: bool = False
     associative: bool = False
     symbol: str | None = None
@@ -209,9 +217,23 @@ class Op:
 
     def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        ports = [inspect.Parameter(p.name, kind) for p in self.ports]
+        ports: list[inspect.Parameter] = []
+        optional = True  # Python shows no default before what has none
+        for port in reversed(self.ports):
+            default = () if port.variadic and len(self.ports) > 1 else port.default
+            optional = optional and default is not None
+            ports.append(
+                inspect.Parameter(
+                    port.name, kind, default=default if optional else inspect.Parameter.empty
+                )
+            )
         params = [inspect.Parameter(p.name, kind, default=p.default) for p in self.params]
-        return inspect.Signature([*ports, *params])
+        return inspect.Signature([*reversed(ports), *params])
+
+    @property
+    def wired(self) -> tuple[Port, ...]:
+        """The ports that a node on the canvas shows."""
+        return self.ports[1:] if self.draws else self.ports
 
     @property
     def is_elementwise(self) -> bool:
@@ -288,6 +310,8 @@ class Op:
         for port in self.ports:
             if port.variadic:
                 given.setdefault(port.name, ())
+            elif port.name not in given and port.default is not None:
+                given[port.name] = port.default
             elif port.name not in given:
                 raise ParameterError(f"{self.name} needs an input {port.name!r}.", port=port.name)
         inputs: list[Variable] = []

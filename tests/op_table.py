@@ -77,7 +77,7 @@ def build(
     ]
     fixed = len(op.ports) - op.variadic
     grouped: list[Any] = list(inputs[:fixed])
-    if op.variadic:
+    if op.variadic and len(inputs) >= fixed:
         grouped.append(inputs[fixed:])
     return inputs, op.each(*grouped, **example.params)
 

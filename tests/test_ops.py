@@ -239,7 +239,7 @@ def test_kernel_text_has_no_bare_float(op: Op) -> None:
 
 def node_of(op: Op, example: Example, values: Sequence[Array]) -> dict[str, Any]:
     """A document with the op, an input wired to each port, and an output for each result."""
-    names = [p.name for p in op.ports if not p.variadic]
+    names = [p.name for p in op.ports if not p.variadic][: len(values)]
     ports = [*names, *(f"{op.ports[-1].name}.{i}" for i in range(len(values) - len(names)))]
     card = next(c for c in palette()["cards"] if c["id"] == op.name)
     nodes: dict[str, Any] = {"op": {"kind": "op", "op": op.name, "params": dict(card["preset"])}}
@@ -256,8 +256,8 @@ def node_of(op: Op, example: Example, values: Sequence[Array]) -> dict[str, Any]
 
 
 def on_canvas(op: Op) -> bool:
-    """Whether the op can be put on the canvas as it is, with its parameters at their defaults."""
-    return bool(op.examples) and not any(p.type == "graph" for p in op.params)
+    """Whether the op, put on the canvas, takes all its inputs by wires."""
+    return bool(op.examples) and not op.draws and not any(p.type == "graph" for p in op.params)
 
 
 @pytest.mark.parametrize("op", [o for o in RECORDS if on_canvas(o)], ids=lambda op: op.name)
@@ -281,7 +281,8 @@ def test_a_node_goes_through_json_and_computes_the_same(op: Op) -> None:
 @every_op
 def test_there_is_one_card_with_the_ports_of_the_op(op: Op) -> None:
     (card,) = [c for c in palette()["cards"] if c["op"] == op.name]
-    assert [p["name"] for p in card["inputs"]] == [p.name for p in op.ports]
+    wired = op.ports[1:] if op.draws else op.ports
+    assert [p["name"] for p in card["inputs"]] == [p.name for p in wired]
     assert [p["name"] for p in card["outputs"]] == list(op.results)
     assert card["doc"] == op.doc
 

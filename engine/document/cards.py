@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import engine.ops  # noqa: F401  (fills OPS)
-from engine.document.kinds import KINDS, MAX_RANK, VARIABLES, Kind, Setting
+from engine.document.kinds import KINDS, MAX_RANK, VARIABLES, Kind, Setting, fields_of
 from engine.graph import OPS
 from engine.op import Op, Param, Port
 from engine.types import DTYPES, PREFIXES
@@ -23,6 +23,7 @@ CATEGORIES = (
     "Costs",
     "Training",
     "Results",
+    "Random",
     "Logic",
     "Control",
     "Shape",
@@ -107,7 +108,7 @@ def _typed(letter: str, shape: str) -> Card:
 
 
 def _of_op(op: Op) -> Card:
-    params = [p for p in op.params if p.type != "graph"]
+    params = [p for p in fields_of(op) if p.type != "graph"]
     return {
         "id": op.name,
         "kind": "op",
@@ -118,7 +119,7 @@ def _of_op(op: Op) -> Card:
         "doc": op.doc,
         "tex": _tex(op),
         "aliases": [a for a in op.aliases if OPS[a] is op],
-        "inputs": [_input(p) for p in op.ports],
+        "inputs": [_input(p) for p in op.wired],
         "outputs": [{"name": name, "doc": ""} for name in op.results],
         "params": [_param(p) for p in params],
         "preset": {p.name: _default(p) for p in params},
@@ -137,7 +138,12 @@ def _letter(name: str) -> str:
 
 
 def _input(port: Port) -> dict[str, Any]:
-    return {"name": port.name, "doc": port.doc, "variadic": port.variadic, "optional": False}
+    return {
+        "name": port.name,
+        "doc": port.doc,
+        "variadic": port.variadic,
+        "optional": port.default is not None,
+    }
 
 
 def _param(param: Param | Setting) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from engine.document.forms import (
     Tensor,
     Text,
 )
-from engine.op import Param, ParamType, Port
+from engine.op import Op, Param, ParamType, Port
 from engine.types import DTYPES
 
 MAX_RANK = 8
@@ -59,6 +59,24 @@ class Kind:
     named: bool = False
     needs_name: bool = False
     aliases: tuple[str, ...] = ()
+
+
+SEED = Param("seed", "int", 0, "another seed draws other numbers", min=0)
+
+
+def fields_of(op: Op) -> tuple[Param, ...]:
+    """What a node of an op can be set to: ports left open, parameters, the seed of its draws."""
+    ports = [_field_of(port) for port in op.wired if port.default is not None]
+    return (*ports, *op.params, *((SEED,) if op.draws else ()))
+
+
+def _field_of(port: Port) -> Param:
+    kind: ParamType = "float"
+    if isinstance(port.default, int):
+        kind = "int"
+    elif isinstance(port.default, tuple):
+        kind = "ints"
+    return Param(port.name, kind, port.default, port.doc)
 
 
 def form_of(param: Param | Setting) -> Form:

@@ -8,7 +8,7 @@ from typing import Any
 import engine.ops  # noqa: F401  (fills OPS)
 from engine.config import config
 from engine.document import Document
-from engine.document.kinds import KINDS
+from engine.document.kinds import KINDS, SEED
 from engine.errors import (
     DisconnectedInputError,
     EngineError,
@@ -17,8 +17,9 @@ from engine.errors import (
     ProgramError,
 )
 from engine.grad import grad
-from engine.graph import OPS, Apply, Constant, Variable, walk
+from engine.graph import OPS, Apply, Constant, Variable, as_variable, walk
 from engine.op import Port
+from engine.ops.random_bits import STATE, next_state
 from engine.program.checks import (
     check_cost,
     check_initialiser,
@@ -28,7 +29,7 @@ from engine.program.checks import (
     op_of,
     op_params,
 )
-from engine.program.expressions import VALUE, Expressions
+from engine.program.expressions import VALUE, Expressions, Stream
 from engine.program.order import End, loops, sort
 from engine.program.values import (
     MAX_TOTAL_BYTES,
@@ -122,8 +123,13 @@ class _Builder:
 
     # What a node reads.
 
-    def _reads(self, node: str, ports: Sequence[Port]) -> list[Any]:
-        """The variable at each port, a list for a variadic one; raises where one is missing."""
+    def _reads(
+        self, node: str, ports: Sequence[Port], typed: Mapping[str, Any] | None = None
+    ) -> list[Any]:
+        """The variable at each port, a list for a variadic one; raises where one is missing.
+
+        typed: what ports that may be left open are set to.
+        """
         wires = self.out.wires.get(node, {})
         known = {p.name: p for p in ports}
         for wired in wires:
@@ -140,6 +146,8 @@ class _Builder:
                 slots = sorted((int(w[len(port.name) + 1 :]), w) for w in wires
                                if w.startswith(port.name + "."))  # fmt: skip
                 found.append([self._read(node, wires[w], w) for _, w in slots])
+            elif port.name not in wires and port.default is not None:
+                found.append(as_variable((typed or {}).get(port.name, port.default)))
             elif port.name not in wires:
                 raise MissingInputError(
                     f"{self.out.label(node)} has nothing at {port.name}.",
@@ -258,8 +266,11 @@ class _Builder:
     def _op(self, node: str) -> None:
         record = self.nodes[node]
         op = op_of(record["op"])
-        arguments = self._reads(node, op.ports)
-        params = op_params(op, record.get("params", {}))
+        given = op_params(op, record.get("params", {}))
+        arguments = self._reads(node, op.wired, given)
+        if op.draws:
+            arguments.insert(0, self._stream(node, given.get(SEED.name, SEED.default)))
+        params = {p.name: given[p.name] for p in op.params if p.name in given}
         several = len(op.results) > 1
         outputs = op.each(*arguments, **params) if several else [op(*arguments, **params)]
         self._claim(node, outputs)
@@ -268,6 +279,16 @@ class _Builder:
             self.out.variables[node, port] = variable
             if name and variable.owner is not None and node in variable.owner.origins:
                 variable.name = name
+
+    def _stream(self, node: str, seed: int) -> Variable:
+        """The state that a random node draws on, which goes on with every call."""
+        self._reserve(STATE)
+        state = Variable(STATE, name=f"state of {self.out.label(node)}")
+        state.origins = frozenset({node})
+        following = next_state(state)
+        self._claim(node, [following])
+        self.out.streams[f"{node}/state"] = Stream(state, following, seed)
+        return state
 
     # Derivatives and updates.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import engine.ops  # noqa: F401  (fills OPS)
 from engine.document.forms import MisfitError
-from engine.document.kinds import form_of
+from engine.document.kinds import fields_of, form_of
 from engine.errors import EngineError, ParameterError, ProgramError, TypeMismatchError
 from engine.graph import OPS
 from engine.op import Op
@@ -34,8 +34,8 @@ def op_of(name: str) -> Op:
 
 
 def op_params(op: Op, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of an op node as the op takes them; ParameterError where one is no good."""
-    known = {p.name: p for p in op.params}
+    """What an op node is set to, as the op takes it; ParameterError where something is no good."""
+    known = {p.name: p for p in fields_of(op)}
     values = {}
     for name, value in given.items():
         param = known.get(name)

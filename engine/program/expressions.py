@@ -15,6 +15,15 @@ VALUE = "value"
 """The pseudo-port of what a node without out ports reads."""
 
 
+@dataclass(frozen=True)
+class Stream:
+    """What a node draws on: the state, as a leaf, and the next one; seed is the node's own."""
+
+    state: Variable
+    following: Variable
+    seed: int
+
+
 @dataclass
 class Expressions:
     """What could be built of a document.
@@ -23,7 +32,8 @@ class Expressions:
         have none.
     inputs, shared: the leaves, by node.  data: the typed-in values of inputs and shared nodes.
     updates: by update or optimiser node, the next values of shared leaves and memories.
-    memories: what optimisers keep, by its id in the state.
+    memories: what optimisers keep, by its id in the state.  streams: what random nodes draw on, by
+        its id in the state.
     errors: by node, what is wrong with it.  waiting: by node, the node that it waits for.
     order: the nodes that are in no loop, each after those that it reads.
     """
@@ -37,6 +47,7 @@ class Expressions:
     data: dict[str, Array] = field(default_factory=dict)
     updates: dict[str, dict[Variable, Variable]] = field(default_factory=dict)
     memories: dict[str, Memory] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
     errors: dict[str, EngineError] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, list[str]] = field(default_factory=dict)
@@ -52,6 +63,8 @@ class Expressions:
 
     def leaf(self, key: str) -> Variable:
         """The leaf whose value is kept under this key of the state."""
+        if key in self.streams:
+            return self.streams[key].state
         memory = self.memories.get(key)
         return self.shared[key] if memory is None else memory.variable
 

@@ -14,6 +14,7 @@ import numpy as np
 from engine.document import Document
 from engine.errors import EngineError, MissingInputError, ProgramError
 from engine.graph import Variable, leaves
+from engine.philox import first_state
 from engine.program.builder import build
 from engine.program.evaluation import Evaluator, Values
 from engine.program.expressions import VALUE
@@ -24,7 +25,8 @@ from engine.training.spec import TrainingSpec
 from engine.types import TensorType
 
 State = dict[str, Array]
-"""The values that are kept between calls, by the id of their node (or of an optimiser's memory)."""
+"""The values that are kept between calls, by the id of their node, of an optimiser's memory
+(`node/velocity/parameter`) or of a random node's stream (`node/state`)."""
 
 REPORT_SECONDS = 2.0
 """How long a report computes values before it leaves the rest out."""
@@ -101,13 +103,18 @@ class Program:
             raise copy.copy(self._built.errors[root])
         return self._built.variables[node, VALUE]
 
-    def _updates(self, function: str) -> dict[Variable, Variable]:
-        """The next values of a function's shared leaves and memories, as expressions."""
+    def _updates(self, function: str, outputs: Iterable[Variable]) -> dict[Variable, Variable]:
+        """The next values of a function's shared leaves, memories and streams, as expressions.
+
+        A stream goes on if the outputs or another update draw on it.
+        """
         updates: dict[Variable, Variable] = {}
         for node in self.functions[function]["updates"]:
             self._member(node)
             updates |= self._built.updates[node]
-        return updates
+        used = set(leaves([*outputs, *updates.values()]))
+        streams = self._built.streams.values()
+        return updates | {s.state: s.following for s in streams if s.state in used}
 
     def _refuse_conflicts(self) -> None:
         """Give an error to every update of what an earlier one of the same function updates."""
@@ -128,10 +135,11 @@ class Program:
 
     @property
     def _keys(self) -> list[str]:
-        return [*self._built.shared, *self._built.memories]
+        built = self._built
+        return [*built.shared, *built.memories, *built.streams]
 
     def initial_state(self, seed: int | None = None) -> State:
-        """The first value of every shared node and of every optimiser's memory.
+        """The first value of every shared node, optimiser's memory and random node's stream.
 
         Drawn values depend on the seed (the document's, if none is given), on the node's own
         seed and on its id, and on nothing else.
@@ -144,6 +152,9 @@ class Program:
         type = self._built.leaf(key).type
         if key in self._built.memories:
             return np.zeros([n or 0 for n in type.shape], type.dtype)
+        if key in self._built.streams:
+            node = key.partition("/")[0]
+            return first_state([seed, self._built.streams[key].seed, *node.encode()])
         if key in self._built.data:
             return self._built.data[key].copy()
         params = self.document.nodes[key].get("params", {})
@@ -152,10 +163,11 @@ class Program:
 
     def fitted_state(self, state: Mapping[str, Array] | None = None) -> State:
         """The held state where it still fits the document, first values for the rest."""
+        known = set(self._keys)
         held = {
             key: value
             for key, value in (state or {}).items()
-            if key in self._built.shared or key in self._built.memories
+            if key in known
             if self._built.leaf(key).type.accepts(TensorType(value.dtype, value.shape))
         }
         seed = int(self.document.data.get("training", {}).get("seed", 0))
@@ -184,7 +196,7 @@ class Program:
             str(self.document.nodes[node]["name"]): self._member(node)
             for node in self.functions[function]["outputs"]
         }
-        updates = self._updates(function)
+        updates = self._updates(function, outputs.values())
         wanted = [*outputs.values(), *updates.values()]
         self._require_values(wanted)
         if function not in self._evaluators:
@@ -257,7 +269,7 @@ class Program:
         function, cost = self._trained()
         outputs = {n: self._member(n) for n in self.functions[function]["outputs"]}
         outputs.setdefault(cost, self._member(cost))
-        plan = _Plan(cost, outputs, self._updates(function))
+        plan = _Plan(cost, outputs, self._updates(function, outputs.values()))
         self._require_values(plan.wanted)
         return plan
 

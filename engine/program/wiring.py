@@ -7,8 +7,9 @@ from typing import Any
 
 from engine.document.kinds import KINDS
 from engine.errors import DisconnectedInputError, EngineError
-from engine.graph import Variable
+from engine.graph import Variable, as_variable
 from engine.op import Op, Port
+from engine.ops.random_bits import STATE
 from engine.program.checks import (
     check_cost,
     check_rate,
@@ -151,7 +152,7 @@ def out_ports(record: Mapping[str, Any]) -> list[str]:
 def _ports(record: Mapping[str, Any]) -> Sequence[Port]:
     op = _op(record)
     if op is not None:
-        return op.ports
+        return op.wired
     kind = KINDS.get(record["kind"])
     return kind.inputs if kind else ()
 
@@ -181,15 +182,20 @@ def _check_op(
     node, port = target
     op = op_of(record["op"])
     try:
-        given = op_params(op, record.get("params", {}))
+        typed = op_params(op, record.get("params", {}))
+        given = {p.name: typed[p.name] for p in op.params if p.name in typed}
         _, params = op.bind([[] if p.variadic else variable for p in op.ports], given)
     except EngineError:
         return
     wires = {**built.wires.get(node, {}), port: None}
-    types: list[TensorType | None] = []
+    open_types = _open_types(op, typed)
+    types: list[TensorType | None] = [STATE] if op.draws else []
     for name in _slots(op, wires):
         found = variable if name == port else built.variables.get(wires.get(name) or ("", ""))
-        types.append(None if found is None else found.type)
+        if found is not None:
+            types.append(found.type)
+        else:
+            types.append(None if wires.get(name) else open_types.get(name))
     refusal: EngineError | None = None
     for guess in _guesses(variable.dtype, None in types):
         try:
@@ -202,9 +208,18 @@ def _check_op(
         raise refusal
 
 
+def _open_types(op: Op, typed: Mapping[str, Any]) -> dict[str, TensorType]:
+    """The types of what ports read that may be left open."""
+    return {
+        p.name: as_variable(typed.get(p.name, p.default)).type
+        for p in op.wired
+        if p.default is not None
+    }
+
+
 def _slots(op: Op, wires: Mapping[str, Any]) -> list[str]:
     names: list[str] = []
-    for port in op.ports:
+    for port in op.wired:
         if port.variadic:
             slots = sorted(int(w[len(port.name) + 1 :]) for w in wires
                            if w.startswith(port.name + "."))  # fmt: skip

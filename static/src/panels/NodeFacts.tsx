@@ -5,7 +5,7 @@ import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
 import { ValueView } from "../controls/ValueView";
 import type { Type, WireError } from "../protocol";
-import type { GraphNode } from "../store/document";
+import { type GraphNode, wiring } from "../store/document";
 import { roleOf } from "../store/edits";
 import type { Facts } from "../store/facts";
 import { shapeText } from "../store/number";
@@ -90,7 +90,11 @@ function Params({ id, node, card, facts }: PartProps) {
     node.kind === "input" && Array.isArray(shape)
       ? shape.length
       : (Object.values(facts.types)[0]?.shape.length ?? null);
-  const shown = card?.params ?? [];
+  const wires = useApp(({ doc }) => (doc ? wiring(doc.edges).into.get(id) : undefined));
+  // What is wired in counts, and not what could be typed in its place.
+  const shown = (card?.params ?? []).filter(
+    (param) => !wires?.some((wire) => wire.to[1] === param.name),
+  );
   if (!card?.named && shown.length === 0) return null;
   return (
     <section className="section">
