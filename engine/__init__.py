@@ -11,7 +11,7 @@ Theano's names are the public interface:
 """
 
 from engine import compile as compile
-from engine import gradient
+from engine import gradient, sandbox
 from engine.arguments import In, Out
 from engine.config import config
 from engine.errors import (
@@ -70,6 +70,7 @@ __all__ = [
     "hessian_vector_product",
     "jacobian",
     "pp",
+    "sandbox",
     "scan",
     "shared",
     "subgraph_grad",

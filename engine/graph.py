@@ -36,11 +36,18 @@ class Variable:
     type: what is known of the value.  owner: the Apply that computes it, None for a leaf.
     index: which of the owner's outputs it is.  name: what people call it.
     serial: rises with every variable made; orders the operands of commutative ops.
+    rng, update: of a draw from a random stream, its state and the pair (state, next state).
+    permutation: of a shuffled tensor, the orders.  Other variables have no such attributes.
     """
 
     __slots__ = (
-        "__weakref__", "_name", "_tag", "cached", "index", "origins", "owner", "serial", "type",
+        "__weakref__", "_name", "_tag", "cached", "index", "origins", "owner", "permutation", "rng",
+        "serial", "type", "update",
     )  # fmt: skip
+
+    rng: Variable
+    update: tuple[Variable, Variable]
+    permutation: Variable
 
     def __init__(
         self,

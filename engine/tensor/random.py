@@ -1,0 +1,5 @@
+"""PyTensor's `tensor.random`: streams with NumPy's distributions."""
+
+from engine.random import RandomStream
+
+__all__ = ["RandomStream"]
