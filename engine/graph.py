@@ -194,10 +194,19 @@ class Variable:
         )
 
     def __iter__(self) -> Iterator[Variable]:
-        raise TypeMismatchError(
-            f"{self!r} cannot be iterated over: its length is not known.",
-            hint="Use scan to loop over it, or T.sum in place of sum.",
-        )
+        """The parts along the first axis, if its length is known: `rows, columns = x.shape`."""
+        if not self.ndim:
+            raise TypeMismatchError(
+                f"{self!r} cannot be iterated over: it has no axes.", got=str(self.type)
+            )
+        n = self.type.shape[0]
+        if n is None:
+            raise TypeMismatchError(
+                f"{self!r} cannot be iterated over: its length is not known before it runs.",
+                got=str(self.type),
+                hint="Use scan to loop over it, or T.sum in place of sum.",
+            )
+        return iter([self[i] for i in range(n)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise TypeMismatchError(
@@ -210,6 +219,22 @@ class Variable:
 
     indexed: ClassVar[Callable[[Variable, Any], Variable]]
     """Makes `x[key]`; filled in by the floor that knows indexing."""
+
+    def set(self, value: Any) -> Variable:
+        """The tensor that this is a part of, with the part replaced: `x[0].set(1)`."""
+        return Variable.changed("assign_at", self, value)
+
+    def inc(self, value: Any) -> Variable:
+        """The tensor that this is a part of, with the value added there: `x[0].inc(1)`."""
+        return Variable.changed("increase_at", self, value)
+
+    changed: ClassVar[Callable[[str, Variable, Any], Variable]]
+    """Changes a part by the op of that name; filled in as `indexed` is."""
+
+    def nonzero(self, return_matrix: bool = False) -> Any:
+        """Where the tensor is not 0: a vector of places for each axis, or those as a matrix."""
+        places = OPS["nonzero"](self)
+        return places if return_matrix else tuple(places)
 
     # Methods that Theano's tensors have.
 

@@ -120,7 +120,8 @@ class Op:
     rule: the dtypes of an elementwise op; no other op has one.
     fold: a reduction's loop.  view: how the result lies in the input's memory, for ops that
         move no data: `(shape, strides, **params)` to `(offset, shape, strides)` in elements, or
-        None where it must be copied.
+        None where it must be copied.  It is a view of the first input; where it reads values of
+        others it gets `known` as infer does.
     body: builds the op out of others; such an op expands where it is called.  It gets what a
         variadic port takes as a list, and returns a list where there are several results.
     expand: builds the op out of simpler ones for the code generators, which have no kernel of

@@ -282,12 +282,22 @@ class Lowering:
     # Ops that move no data.
 
     def _viewed(self, node: Apply) -> None:
-        if len(node.inputs) > 1:
-            self.call(node)
-            return
         x = self.views[node.inputs[0]]
-        moved = self.moved(node.op, x, node.params)
-        self.views[node.out] = self.reshaped(node, x, node.out) if moved is None else moved
+        moved = self.moved(node.op, x, self.facts(node))
+        if moved is not None:
+            self.views[node.out] = moved
+        elif len(node.inputs) > 1:
+            self.call(node)
+        else:
+            self.views[node.out] = self.reshaped(node, x, node.out)
+
+    def facts(self, node: Apply) -> dict[str, Any]:
+        """The parameters, and what `known` is for an op that reads values."""
+        if not node.op.reads_values:
+            return node.params
+        views = [self.views[v] for v in node.inputs]
+        known = [None if v.buffer.storage.value is None else _array(v) for v in views]
+        return {**node.params, "known": tuple(known)}
 
     @staticmethod
     def moved(op: Op, x: View, params: Mapping[str, Any]) -> View | None:

@@ -163,16 +163,16 @@ def _changed(text: str) -> Rule:
     """A copy of x in which the elements at an index are computed anew."""
 
     def rule(low: Lowering, node: Apply) -> None:
-        x, value, *given = node.inputs
-        if given:
-            low.call(node)
-            return
+        x, value, *_ = node.inputs
         view = low.views[x]
         result = View.whole(Buffer.new(x.dtype, view.extents), view.extents)
+        facts = low.facts(node)
+        index = low.moved(OPS["subtensor"], result, {**facts, "known": facts["known"][1:]})
+        if index is None:
+            low.call(node)
+            return
         low.views[node.out] = result
         low.copy(node, view, result)
-        index = low.moved(OPS["subtensor"], result, node.params)
-        assert index is not None
         new = low.views[value]
         for own, other in zip(reversed(new.extents), reversed(index.extents), strict=False):
             if own is not ONE:

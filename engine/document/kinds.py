@@ -117,7 +117,9 @@ def _form_of(param: Param | Setting) -> Form:
             return Anything()
 
 
-INDEX = Text("an index for each axis, as in 0, 1:3, ?", r"[-0-9:?, ]{0,200}")
+INDEX = Text(
+    "an index for each axis, as in 0, 1:3, ?, ..., new", r"(?:[-0-9:?., ]|new|None){0,200}"
+)
 
 OUT = (Port("out"),)
 VARIABLES = "Variables"

@@ -1,258 +1,444 @@
-"""Reading and changing parts of a tensor by index.
+"""Reading and changing parts of a tensor by index; what an index is says `engine/ops/index.py`."""
 
-An index is kept as a tuple with an entry for each axis: an int, a slice as a triple, "?" for an
-index that is itself a scalar of the graph.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from engine.errors import IndexOutOfRangeError, ShapeError, TypeMismatchError
-from engine.graph import Constant, Variable, as_variable
-from engine.op import Example, Op, Param, Port
-from engine.types import DISCRETE, TensorType, shape_text
+from engine.errors import ShapeError, TypeMismatchError
+from engine.graph import OPS, Apply, Constant, Variable, as_variable
+from engine.op import Example, Op, Param, Port, known_value, unbroadcast, zero_gradient
+from engine.ops.index import (
+    REST,
+    WHOLE,
+    WIRED,
+    Array,
+    Entries,
+    Entry,
+    Index,
+    Layout,
+)
+from engine.types import COMPLEX, DISCRETE, FLOATS, INTEGERS, TensorType, shape_text
 
-Entry = int | str | tuple[int | None, int | None, int | None]
-INDEX = Param("index", "index", (), "an int or slice for each axis")
-
-
-def _numpy_index(index: tuple[Entry, ...], given: tuple[Any, ...]) -> tuple[Any, ...]:
-    values: Iterator[Any] = iter(given)
-    return tuple(
-        int(next(values)) if entry == "?" else slice(*entry) if isinstance(entry, tuple) else entry
-        for entry in index
-    )
-
-
-def _check(x: Any, at: tuple[Any, ...]) -> None:
-    for axis, entry in enumerate(at):
-        n = x.shape[axis]
-        if isinstance(entry, int) and n is not None and not -n <= entry < n:
-            raise IndexOutOfRangeError(
-                f"Index {entry} is outside axis {axis}, which has length {n}.",
-                expected=f"{-n} to {n - 1}" if n else "no index: the axis is empty",
-                got=str(entry),
-            )
-
-
-def _subtensor_type(x: TensorType, *given: TensorType, index: tuple[Entry, ...]) -> TensorType:
-    if len(index) > x.ndim:
-        raise ShapeError(
-            f"{len(index)} indices are too many for {x.ndim} axes.",
-            expected=f"at most {x.ndim}",
-            got=str(len(index)),
-        )
-    for t in given:
-        if t.ndim or t.dtype not in DISCRETE:
-            raise TypeMismatchError(
-                "An index must be a whole number.", expected="an integer scalar", got=str(t)
-            )
-    _check(x, tuple(e for e in index))
-    shape: list[int | None] = []
-    pattern: list[bool] = []
-    for axis, n in enumerate(x.shape):
-        entry: Entry = index[axis] if axis < len(index) else (None, None, None)
-        if isinstance(entry, tuple):
-            whole = entry == (None, None, None)
-            length = n if whole else None if n is None else len(range(*slice(*entry).indices(n)))
-            shape.append(length)
-            pattern.append(x.broadcastable[axis] and whole)
-    return TensorType(x.dtype, shape, pattern)
+CATEGORY = "Indexing"
+INDEX = Param(
+    "index",
+    "index",
+    (),
+    "what is taken of each axis: 0, -1, 1:3, ::2; ... for all axes between, new for a new one, "
+    "and ? for an index or a bound that is wired into indices, as in ?, ?:?",
+)
+INDICES = Port(
+    "indices",
+    "for each ? of the index, in order: an integer, integers, or a mask of bools",
+    variadic=True,
+)
+REPEATING = Example(
+    params={"index": (WIRED,)},
+    draw=lambda rng: [rng.uniform(-1, 1, (4, 3)), np.array([[0, -1, 2], [0, 3, 3]])],
+)
 
 
-def _subtensor_value(x: Any, *given: Any, index: tuple[Entry, ...]) -> Any:
-    at = _numpy_index(index, given)
-    _check(x, at)
-    return x[at]
+# Reading
+
+
+def _subtensor_type(
+    x: TensorType, *given: TensorType, index: Entries, known: Sequence[Any]
+) -> TensorType:
+    return Index.read(index, x.ndim, given, known[1:]).part(x)
+
+
+def _subtensor_value(x: Any, *given: Any, index: Entries) -> Any:
+    at = Index.of_values(index, x.ndim, given)
+    at.check(x.shape)
+    try:
+        return x[at.key]
+    except IndexError:
+        at.part(TensorType(x.dtype, x.shape))  # says in our words what does not fit together
+        raise
 
 
 def _subtensor_view(
-    shape: tuple[int, ...], strides: tuple[int, ...], index: tuple[Entry, ...]
-) -> tuple[int, tuple[int, ...], tuple[int, ...]] | None:
-    if "?" in index:
+    shape: tuple[int, ...], strides: tuple[int, ...], index: Entries, known: Sequence[Any]
+) -> Layout | None:
+    given = known[1:]
+    if any(value is None for value in given):
         return None
-    offset, lengths, steps = 0, [], []
-    for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
-        entry: Entry = index[axis] if axis < len(index) else (None, None, None)
-        if isinstance(entry, tuple):
-            picked = range(*slice(*entry).indices(n))
-            offset += picked.start * stride if len(picked) else 0
-            lengths.append(len(picked))
-            steps.append(picked.step * stride)
-        elif isinstance(entry, int):
-            offset += (entry + n if entry < 0 else entry) * stride
-    return offset, tuple(lengths), tuple(steps)
+    return Index.of_values(index, len(shape), given).layout(shape, strides)
+
+
+def _subtensor_grad(
+    g: Variable, y: Variable, x: Variable, *given: Variable, index: Entries
+) -> list[Variable | None]:
+    zeros = zero_gradient(x)
+    spread = zeros if x.dtype in DISCRETE else increase_at(zeros, g, list(given), index)
+    return [spread, *(None for _ in given)]
 
 
 subtensor = Op(
     name="subtensor",
     symbol="x[i]",
-    category="Indexing",
+    category=CATEGORY,
     method=False,
-    doc="Part of a tensor: one index or slice for each axis.",
+    doc="Part of a tensor: places, slices, or what a mask or an array of integers selects.",
     examples=(
         Example(((4, 3),), {"index": (1,)}),
         Example(((4, 3),), {"index": ((1, None, 2), -1)}),
-        Example(((4, 3), ()), {"index": ("?",)}, ("float64", "int64")),
+        Example(((4, 3),), {"index": (REST, None, (None, None, -1))}),
+        Example(((4, 3), ()), {"index": (WIRED,)}, ("float64", "int64")),
+        Example(
+            params={"index": ((None, WIRED, None), WIRED)},
+            draw=lambda rng: [rng.uniform(-1, 1, (4, 3)), np.array(3), np.array(1)],
+        ),
+        REPEATING,
+        Example(
+            params={"index": (WIRED, WHOLE, WIRED)},
+            draw=lambda rng: [
+                rng.uniform(-1, 1, (4, 3, 2)), np.array([0, 1, 1]), np.array([1, 0, 1]),
+            ],
+        ),
+        Example(
+            params={"index": (0, WIRED, None)},
+            draw=lambda rng: [rng.uniform(-1, 1, (2, 3)), np.array([1, 1])],
+        ),
     ),
-    ports=(Port("x"), Port("indices", "indices that are variables", variadic=True)),
+    ports=(Port("x"), INDICES),
     params=(INDEX,),
     infer=_subtensor_type,
     numpy=_subtensor_value,
     view=_subtensor_view,
-    grad=lambda g, y, x, *given, index: [
-        inc_subtensor_op(x * 0, g, list(given), index),
-        *(None for _ in given),
-    ],
-)
+    reads_values=True,
+    grad=_subtensor_grad,
+    conjugates=False,
+)  # fmt: skip
+
+
+# Changing
 
 
 def _changed_type(
-    x: TensorType, value: TensorType, *given: TensorType, index: tuple[Entry, ...]
+    x: TensorType,
+    value: TensorType,
+    *given: TensorType,
+    index: Entries,
+    known: Sequence[Any],
 ) -> TensorType:
-    part = _subtensor_type(x, *given, index=index)
-    if value.ndim > part.ndim:
-        raise ShapeError(
-            f"A value of shape {shape_text(value.shape)} does not fit into a part of shape "
-            f"{shape_text(part.shape)}.",
-            port="value",
-        )
+    part = Index.read(index, x.ndim, given, known[2:]).part(x)
     if np.result_type(x.dtype, value.dtype) != np.dtype(x.dtype):
         raise TypeMismatchError(
             f"Putting {value.dtype} into {x.dtype} would lose precision.",
             port="value",
             expected=x.dtype,
             got=value.dtype,
-            hint="Cast the value first.",
+            hint=f"Cast the value to {x.dtype} first.",
         )
+    lead = part.ndim - value.ndim
+    fits = lead >= 0 and all(
+        stretches or None in (own, other) or own == other
+        for own, stretches, other in zip(
+            value.shape, value.broadcastable, part.shape[lead:], strict=True
+        )
+    )
+    if not fits:
+        raise _unfit(value.shape, part.shape)
     return x
 
 
-def _increased(x: Any, value: Any, *given: Any, index: tuple[Entry, ...]) -> Any:
-    out = np.array(x)
-    at = _numpy_index(index, given)
-    _check(x, at)
-    out[at] += value
-    return out
-
-
-def _assigned(x: Any, value: Any, *given: Any, index: tuple[Entry, ...]) -> Any:
-    out = np.array(x)
-    at = _numpy_index(index, given)
-    _check(x, at)
-    out[at] = value
-    return out
-
-
-CHANGED = (Port("x"), Port("value"), Port("indices", variadic=True))
-
-inc_subtensor_op: Op = Op(
-    name="increase_at",
-    symbol="x[i]+=",
-    category="Indexing",
-    method=False,
-    doc="The tensor with the value added to one part of it.",
-    examples=(
-        Example(((4, 3), (3,)), {"index": (1,)}),
-        Example(((4,), (2,)), {"index": ((0, 2, None),)}),
-    ),
-    ports=CHANGED,
-    params=(INDEX,),
-    infer=_changed_type,
-    numpy=_increased,
-    grad=lambda g, y, x, value, *given, index: [
-        g,
-        subtensor(g, list(given), index),
-        *(None for _ in given),
-    ],
-)
-
-set_subtensor_op: Op = Op(
-    name="assign_at",
-    symbol="x[i]=",
-    category="Indexing",
-    method=False,
-    doc="The tensor with one part of it replaced by the value.",
-    examples=(
-        Example(((4, 3), (3,)), {"index": (1,)}),
-        Example(((4,), (2,)), {"index": ((0, 2, None),)}),
-    ),
-    ports=CHANGED,
-    params=(INDEX,),
-    infer=_changed_type,
-    numpy=_assigned,
-    grad=lambda g, y, x, value, *given, index: [
-        set_subtensor_op(g, 0, list(given), index),
-        subtensor(g, list(given), index),
-        *(None for _ in given),
-    ],
-)
-
-
-def index(x: Variable, key: Any) -> Variable:
-    """`x[key]` for ints, slices, newaxis, Ellipsis and integer scalars of the graph."""
-    keys = list(key) if isinstance(key, tuple) else [key]
-    used = sum(k is not None and k is not Ellipsis for k in keys)
-    if any(k is Ellipsis for k in keys):
-        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (x.ndim - used)
-    entries: list[Entry] = []
-    given: list[Variable] = []
-    pattern: list[int | None] = []
-    kept = 0
-    for k in keys:
-        if k is None:
-            pattern.append(None)
-            continue
-        if isinstance(k, slice):
-            entries.append((_plain(k.start), _plain(k.stop), _plain(k.step)))
-            pattern.append(kept)
-            kept += 1
-        elif isinstance(k, int | np.integer) and not isinstance(k, bool):
-            entries.append(int(k))
-        else:
-            v = as_variable(k)
-            if isinstance(v, Constant) and v.ndim == 0 and v.dtype in DISCRETE:
-                entries.append(int(v.data))
-            else:
-                entries.append("?")
-                given.append(v)
-    whole = all(e == (None, None, None) for e in entries)
-    part = x if whole and not given else subtensor(x, given, tuple(entries))
-    if None in pattern:
-        pattern += range(kept, part.ndim)
-        part = part.dimshuffle(*pattern)
-    return part
-
-
-def _plain(bound: Any) -> int | None:
-    if bound is None or isinstance(bound, int | np.integer):
-        return None if bound is None else int(bound)
-    raise TypeMismatchError(
-        "The bounds of a slice must be plain integers.", expected="an integer", got=repr(bound)
+def _unfit(value: Sequence[int | None], part: Sequence[int | None]) -> ShapeError:
+    return ShapeError(
+        f"A value of shape {shape_text(value)} does not fit into a part of shape "
+        f"{shape_text(part)}.",
+        port="value",
+        expected=shape_text(part),
+        got=shape_text(value),
     )
 
 
-Variable.indexed = index
-
-
-def set_subtensor(part: Variable, value: Any) -> Variable:
-    """The tensor that `part` is a part of, with that part replaced: `set_subtensor(x[2], 1)`."""
-    return _changed(set_subtensor_op, part, value)
-
-
-def inc_subtensor(part: Variable, value: Any) -> Variable:
-    """The tensor that `part` is a part of, with the value added there."""
-    return _changed(inc_subtensor_op, part, value)
-
-
-def _changed(op: Op, part: Variable, value: Any) -> Variable:
-    if part.owner is None or part.owner.op is not subtensor:
+def _increased_type(
+    x: TensorType, value: TensorType, *given: TensorType, index: Entries, known: Sequence[Any]
+) -> TensorType:
+    if x.dtype == "bool":
         raise TypeMismatchError(
-            f"{part!r} is not a part of a tensor.", expected="an indexed tensor such as x[2]"
+            "bool has no sums.", port="x", expected="a number", got="bool",
+            hint="Replace the part, or cast to an integer first.",
+        )  # fmt: skip
+    return _changed_type(x, value, *given, index=index, known=known)
+
+
+def _changed_value(
+    change: Callable[[Array, Index, Any], None],
+) -> Callable[..., Any]:
+    """The value of an op that changes a part of a copy of x."""
+
+    def value_of(x: Any, value: Any, *given: Any, index: Entries) -> Any:
+        out = np.array(x)
+        at = Index.of_values(index, out.ndim, given)
+        at.check(out.shape)
+        try:
+            change(out, at, value)
+        except (ValueError, IndexError):
+            raise _unfit(value.shape, at.part(TensorType(x.dtype, x.shape)).shape) from None
+        return out
+
+    return value_of
+
+
+def _increase(out: Array, at: Index, value: Any) -> None:
+    if at.gathers:
+        np.add.at(out, at.key, value)
+    else:
+        out[at.key] += value
+
+
+def _assign(out: Array, at: Index, value: Any) -> None:
+    out[at.key] = value
+
+
+def _increased_grad(
+    g: Variable, y: Variable, x: Variable, value: Variable, *given: Variable, index: Entries
+) -> list[Variable | None]:
+    flown = subtensor(g, list(given), index)
+    return [
+        g,
+        zero_gradient(value) if value.dtype in DISCRETE else unbroadcast(flown, value),
+        *(None for _ in given),
+    ]
+
+
+def _assigned_grad(
+    g: Variable, y: Variable, x: Variable, value: Variable, *given: Variable, index: Entries
+) -> list[Variable | None]:
+    return [
+        assign_at(g, 0, list(given), index),
+        zero_gradient(value)
+        if value.dtype in DISCRETE
+        else unbroadcast(_what_stayed(g, list(given), index), value),
+        *(None for _ in given),
+    ]
+
+
+def _what_stayed(g: Variable, given: list[Variable], index: Entries) -> Variable:
+    """The part of g where an element of the value was put; 0 where a later one was put over it."""
+    part = subtensor(g, given, index)
+    known = [known_value(v) for v in given]
+    if _takes_each_once(Index.read(index, g.ndim, [v.type for v in given], known), given):
+        return part
+    numbers = OPS["reshape_like"](OPS["positions"](OPS["flatten"](part)), part)
+    winners = assign_at(OPS["fill"](g, np.int64(-1)), numbers, given, index)
+    won = OPS["eq"](subtensor(winners, given, index), numbers)
+    return OPS["switch"](won, part, OPS["zeros_like"](part))
+
+
+def _takes_each_once(at: Index, given: Sequence[Variable]) -> bool:
+    """Whether it is plain that no place is taken twice: some array of places has none twice."""
+    taken = at.taken
+    return not at.gathers or any(
+        taken is not None
+        and item.taken.broadcastable == taken.broadcastable
+        and _are_distinct(given[item.wire.number], item.wire.value)
+        for item in at.gathers
+    )
+
+
+def _are_distinct(places: Variable, value: Array | None) -> bool:
+    """Whether places are known to differ, counted from one end."""
+    if value is not None and value.size:
+        return len(np.unique(value)) == value.size and bool(value.min() >= 0 or value.max() < 0)
+    return places.owner is not None and places.owner.op is OPS["positions"]
+
+
+CHANGED = (Port("x"), Port("value", "stretched to the part"), INDICES)
+EXAMPLES = (
+    Example(((4, 3), (3,)), {"index": (1,)}),
+    Example(((4,), (2,)), {"index": ((0, 2, None),)}),
+    Example(((4, 3), (1, 3)), {"index": ((None, None, -2), None)}),
+    Example(
+        params={"index": (WIRED,)},
+        draw=lambda rng: [
+            rng.uniform(-1, 1, (4, 3)), rng.uniform(-1, 1, (3, 3)), np.array([1, 3, -1]),
+        ],
+    ),
+    Example(
+        params={"index": (WIRED, WHOLE, WIRED)},
+        draw=lambda rng: [
+            rng.uniform(-1, 1, (2, 2, 3)), rng.uniform(-1, 1, 2),
+            np.array([0, 1, 1]), np.array([[2, 0, 0], [2, 1, 1]]),
+        ],
+    ),
+    Example(
+        params={"index": (WIRED,)},
+        draw=lambda rng: [
+            rng.uniform(-1, 1, (2, 3)), rng.uniform(-1, 1, ()),
+            np.array([[True, False, True], [False, False, True]]),
+        ],
+    ),
+)  # fmt: skip
+
+increase_at: Op = Op(
+    name="increase_at",
+    symbol="x[i]+=",
+    category=CATEGORY,
+    method=False,
+    doc="The tensor with the value added to a part of it, once for each time it is taken.",
+    examples=EXAMPLES,
+    ports=CHANGED,
+    params=(INDEX,),
+    infer=_increased_type,
+    numpy=_changed_value(_increase),
+    reads_values=True,
+    grad=_increased_grad,
+    conjugates=False,
+)
+
+assign_at: Op = Op(
+    name="assign_at",
+    symbol="x[i]=",
+    category=CATEGORY,
+    method=False,
+    doc="The tensor with a part of it replaced by the value; of what is put twice the last stays.",
+    examples=EXAMPLES,
+    ports=CHANGED,
+    params=(INDEX,),
+    infer=_changed_type,
+    numpy=_changed_value(_assign),
+    reads_values=True,
+    grad=_assigned_grad,
+    conjugates=False,
+)
+
+
+# From Python
+
+
+def index(x: Variable, key: Any) -> Variable:
+    """`x[key]`, read as NumPy reads it; any number in it may be a variable of the graph.
+
+    That is integers, slices, None, Ellipsis, arrays of integers and masks of bools, one for each
+    axis or in a tuple.
+    """
+    given: list[Variable] = []
+    entries = [_entry(k, given) for k in (key if isinstance(key, tuple) else (key,))]
+    if entries[-1:] == [REST]:
+        entries.pop()
+    if entries.count(REST) == 1 and not any(v.ndim for v in given):
+        # Next to arrays an ellipsis is kept: even one for no axis stands between them.
+        at = entries.index(REST)
+        others = sum(e is not None for e in entries) - 1
+        entries[at : at + 1] = [WHOLE] * (x.ndim - others)
+    while entries[-1:] == [WHOLE] and REST not in entries:
+        entries.pop()
+    only_new = None in entries and all(e in (WHOLE, None) for e in entries)
+    if only_new and entries.count(WHOLE) <= x.ndim:
+        axes = iter(range(x.ndim))
+        pattern = [None if e is None else next(axes) for e in entries]
+        return OPS["dimshuffle"](x, (*pattern, *axes))
+    return subtensor(x, given, tuple(entries))
+
+
+def _entry(k: Any, given: list[Variable]) -> Entry:
+    """The entry for a part of a key; what has to be wired in is added to `given`."""
+    if k is None:
+        return None
+    if k is Ellipsis:
+        return REST
+    if isinstance(k, slice):
+        start, stop, step = (
+            None if b is None else _number(b, given) for b in (k.start, k.stop, k.step)
         )
-    x, *given = part.owner.inputs
-    changed: Variable = op(x, value, given, part.owner.params["index"])
+        return start, stop, step
+    return _number(k, given)
+
+
+def _number(k: Any, given: list[Variable]) -> int | str:
+    """The number itself where it is known, or "?" for what has to be wired in."""
+    try:
+        v = as_variable(np.zeros(0, "int64") if isinstance(k, list | tuple) and not k else k)
+    except TypeMismatchError:
+        raise TypeMismatchError(
+            f"{k!r} is no index.",
+            expected="integers, slices, None, ..., arrays of integers, or masks of bools",
+            got=type(k).__name__,
+            hint="Parts of an index stand in a tuple, as in x[0, 1:3]." if k else None,
+        ) from None
+    if isinstance(v, Constant) and v.ndim == 0 and v.dtype in INTEGERS:
+        return int(v.data)
+    given.append(v)
+    return WIRED
+
+
+def set_subtensor(
+    x: Any, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Variable:
+    """The tensor of which x is a part, with that part replaced: `set_subtensor(v[2:], 1)`.
+
+    x: an indexed tensor.  Of `v[a][b]` that tensor is `v[a]`.  y: the new part; it is stretched
+    where it is broadcastable, and may not lose precision.
+    inplace, tolerate_inplace_aliasing: without effect; where memory can be reused, it is.
+    """
+    return _changed(assign_at, x, y)
+
+
+def inc_subtensor(
+    x: Any,
+    y: Any,
+    inplace: bool = False,
+    set_instead_of_inc: bool = False,
+    tolerate_inplace_aliasing: bool = False,
+    ignore_duplicates: bool = False,
+) -> Variable:
+    """The tensor of which x is a part, with y added there: `inc_subtensor(v[[1, 1]], 2)` adds 4.
+
+    set_instead_of_inc: replace it, as set_subtensor does.
+    ignore_duplicates: add once where a place is taken several times, as NumPy's `v[i] += y`.
+    For all else see set_subtensor.
+    """
+    if set_instead_of_inc:
+        return _changed(assign_at, x, y)
+    return _changed(assign_at, x, x + y) if ignore_duplicates else _changed(increase_at, x, y)
+
+
+def _changed(op: Op, part: Any, value: Any) -> Variable:
+    owner = part.owner if isinstance(part, Variable) else None
+    if owner is not None and owner.op is subtensor:
+        (x, *given), entries = owner.inputs, owner.params["index"]
+    elif owner is not None and _adds_axes(owner):
+        (x,), given = owner.inputs, []
+        entries = tuple(None if p is None else WHOLE for p in owner.params["pattern"])
+    else:
+        raise TypeMismatchError(
+            f"{part!r} is not a part of a tensor.",
+            port="x",
+            expected="an indexed tensor such as x[2]",
+            got=str(part.type) if isinstance(part, Variable) else type(part).__name__,
+            hint="Index last: set_subtensor(x[2:], y), and x.T[2:] in place of x[:, 2:].T.",
+        )
+    changed: Variable = op(x, _fitting(value, x.dtype), given, entries)
     return changed
+
+
+def _adds_axes(node: Apply) -> bool:
+    """Whether it is an index such as x[:, None]."""
+    if node.op is not OPS["dimshuffle"]:
+        return False
+    kept = tuple(p for p in node.params["pattern"] if p is not None)
+    return kept == tuple(range(node.inputs[0].ndim))
+
+
+def _fitting(value: Any, dtype: str) -> Any:
+    """A plain number in the dtype of the tensor that it is put into, if that is of its kind."""
+    match value:
+        case bool() | np.generic():
+            return value
+        case int() if dtype in INTEGERS:
+            bounds = np.iinfo(dtype)
+            return Constant(value, dtype) if bounds.min <= value <= bounds.max else value
+        case int() | float() if dtype in FLOATS | COMPLEX:
+            return Constant(value, dtype)
+        case complex() if dtype in COMPLEX:
+            return Constant(value, dtype)
+        case _:
+            return value
+
+
+Variable.indexed = index
+Variable.changed = lambda name, part, value: _changed(OPS[name], part, value)

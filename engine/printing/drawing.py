@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import ParameterError
 from engine.graph import Apply, Constant, Graph, Variable, leaves, walk
+from engine.ops.index import index_text
 from engine.printing.formula import text_of_leaf
 
 CHARACTER = 7.3
@@ -165,9 +166,9 @@ def _kind(v: Variable) -> str:
 
 def _label(node: Apply) -> str:
     shown = [
-        f"{p.name}={node.params[p.name]}"
+        f"[{index_text(value)}]" if p.type == "index" else f"{p.name}={value}"
         for p in node.op.params
-        if p.type != "graph" and node.params[p.name] != p.default
+        if p.type != "graph" and (value := node.params[p.name]) != p.default
     ]
     return _short(node.op.name + (f"({', '.join(shown)})" if shown else ""))
 

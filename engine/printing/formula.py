@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from engine.graph import Apply, Constant, Variable, walk
+from engine.ops.index import index_text
 
 LONGEST = 4000
 """Characters after which a part that is used several times is cut short."""
 
 ATOM = 1000
 """The precedence of what never needs brackets."""
+
+CHANGES = {"assign_at": "set_subtensor", "increase_at": "inc_subtensor"}
+"""How the ops that change a part are called in Python."""
 
 
 def pp(variable: Variable, tex: bool = False) -> str:
@@ -65,7 +70,10 @@ def _text_of(node: Apply, inputs: list[Part]) -> Part:
     if op.infix is not None:
         return op.infix.format(**_operands(node, inputs)), op.precedence
     if op.name == "subtensor":
-        return f"{_bracketed(inputs[0], ATOM)}[{_index(node, inputs[1:])}]", ATOM
+        return _part_of(node, inputs[0], inputs[1:]), ATOM
+    if op.name in CHANGES:
+        part = _part_of(node, inputs[0], inputs[2:])
+        return f"{CHANGES[op.name]}({part}, {inputs[1][0]})", ATOM
     if op.name == "dimshuffle" and _reverses(node):
         return f"{_bracketed(inputs[0], ATOM)}.T", ATOM
     arguments = [text for text, _ in inputs]
@@ -88,16 +96,17 @@ def _param(value: Any) -> str:
     return str(value)
 
 
-def _index(node: Apply, given: list[Part]) -> str:
-    texts = iter(text for text, _ in given)
-    parts = []
-    for entry in node.params["index"]:
-        if isinstance(entry, tuple):
-            start, stop, step = ("" if b is None else str(b) for b in entry)
-            parts.append(f"{start}:{stop}" + (f":{step}" if step else ""))
-        else:
-            parts.append(next(texts) if entry == "?" else str(entry))
-    return ", ".join(parts)
+def _part_of(node: Apply, x: Part, given: Sequence[Part]) -> str:
+    """A part of x as it is written in Python."""
+    index = index_text(node.params["index"], [text for text, _ in given])
+    return f"{_bracketed(x, ATOM)}[{index}]"
+
+
+def _tex_part_of(node: Apply, x: Part, given: Sequence[Part]) -> str:
+    """A part of x, with the index as a subscript."""
+    texts = [text for text, _ in given]
+    index = index_text(node.params["index"], texts, rest=r"\ldots", new=r"\text{new}")
+    return f"{_bracketed(x, ATOM, True)}_{{{index}}}"
 
 
 def _bracketed(part: Part, precedence: int, tex: bool = False) -> str:
@@ -165,7 +174,11 @@ def _tex_of(node: Apply, inputs: list[Part]) -> Part:
     if template:
         return template.format(**_operands(node, inputs, template)), op.precedence
     if op.name == "subtensor":
-        return f"{_bracketed(inputs[0], ATOM, True)}_{{{_index(node, inputs[1:])}}}", ATOM
+        return _tex_part_of(node, inputs[0], inputs[1:]), ATOM
+    if op.name in CHANGES:
+        part = _tex_part_of(node, inputs[0], inputs[2:])
+        sign = r"\mathrel{+}=" if op.name == "increase_at" else r"\leftarrow"
+        return rf"\left({part} {sign} {inputs[1][0]}\right)", ATOM
     if op.name == "dimshuffle":
         if _reverses(node):
             return f"{_bracketed(inputs[0], ATOM, True)}^T", ATOM

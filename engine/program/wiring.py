@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.document.kinds import KINDS
-from engine.errors import DisconnectedInputError, EngineError
+from engine.errors import DisconnectedInputError, EngineError, ParameterError
 from engine.graph import Variable, as_variable
 from engine.op import Op, Port
 from engine.ops.random_bits import STATE
@@ -201,6 +201,8 @@ def _check_op(
         try:
             guessed = [guess if t is None else t for t in types]
             op.types([t for t in guessed if t is not None], params)
+            return
+        except ParameterError:  # which can be changed after the wire is drawn
             return
         except EngineError as error:
             refusal = error

@@ -20,6 +20,8 @@ from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobia
 from engine.graph import OPS, Constant, Variable, as_variable
 from engine.numeric_grad import verify_grad
 from engine.ops.indexing import inc_subtensor, set_subtensor
+from engine.ops.places import ravel_multi_index, unravel_index
+from engine.ops.selection import choose, nonzero, to_one_hot
 from engine.types import KINDS, PREFIXES, TensorType
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Rop",
     "TensorType",
     "as_tensor_variable",
+    "choose",
     "concatenate",
     "constant",
     "grad",
@@ -35,8 +38,12 @@ __all__ = [
     "inc_subtensor",
     "jacobian",
     "join",
+    "nonzero",
     "ones",
+    "ravel_multi_index",
     "set_subtensor",
+    "to_one_hot",
+    "unravel_index",
     "verify_grad",
     "zeros",
 ]
