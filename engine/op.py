@@ -407,8 +407,17 @@ def known_value(v: Variable, depth: int = 12) -> Any:
         return value_from_shapes(node, [t.type for t in node.inputs])
     if len(node.inputs) > 4:
         return None
+    shape = node.inputs[0].owner if node.op.name == "subtensor" else None
+    if shape is not None and shape.op.name == "shape" and len(node.inputs) == 1:
+        return _known_lengths(shape.inputs[0].type, node)
     values = [known_value(t, depth - 1) for t in node.inputs]
     return value_from_values(node, values)
+
+
+def _known_lengths(x: TensorType, part: Apply) -> Any:
+    """Of `x.shape[i]`, for which the lengths of the other axes need not be known."""
+    lengths = np.asarray(part.op.evaluate(np.array(x.shape, dtype=object), **part.params))
+    return None if None in lengths.ravel().tolist() else lengths.astype("int64")
 
 
 def value_from_shapes(node: Apply, types: Sequence[TensorType]) -> Any:

@@ -37,6 +37,27 @@ def test_calls_show_the_parameters_that_differ_from_the_default() -> None:
     assert pp(m.dimshuffle(0, "x", 1)) == "dimshuffle(m, pattern=(0, x, 1))"
 
 
+def test_parts_are_written_as_in_python() -> None:
+    x, i, n = T.dtensor3("x"), T.iscalar("i"), T.lscalar("n")
+    v, m = T.lvector("v"), T.TensorType("bool", (None,))("m")
+    for part, text in [
+        (x[1:3, ::-1], "x[1:3, ::-1]"),
+        (x[i, :, None], "x[i, :, None]"),
+        (x[-n : n + 1 : i], "x[-n:n + 1:i]"),
+        (x[..., 0], "x[:, :, 0]"),
+        (x[v, ..., v * 2], "x[v, ..., v * 2]"),
+        (x[m], "x[m]"),
+        (x[:], "x[...]"),
+        ((x + 1)[[0, 2]], "(x + 1)[[0, 2]]"),
+        (T.set_subtensor(x[0, i], n * 2), "set_subtensor(x[0, i], n * 2)"),
+        (T.inc_subtensor(x[v], 1.0), "inc_subtensor(x[v], 1.0)"),
+    ]:
+        assert pp(part) == text
+    assert tex(x[i, :, None]) == r"x_{i, :, \text{new}}"
+    assert tex(T.inc_subtensor(x[v, ..., v], n)) == r"\left(x_{v, \ldots, v} \mathrel{+}= n\right)"
+    assert tex(T.set_subtensor(x[1:], n)) == r"\left(x_{1:} \leftarrow n\right)"
+
+
 def test_gradient_of_a_cube_reads_as_in_theano() -> None:
     x = T.dscalar("x")
     assert pp(T.grad(x**3, x)) == "fill(x ** 3, 1.0) * 3 * x ** (3 - 1)"

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from engine import gallery
 from engine.document import palette, parse
 from engine.errors import EngineError, MissingInputError, ProgramError
+from engine.ops.index import index_text
 from engine.program import Program
+from engine.program.index import index_of
 from engine.program.values import shown
 
 
@@ -136,6 +138,52 @@ def test_an_index_is_written_as_text():
     assert nodes["one"]["values"]["out"]["data"] == 6
 
 
+@pytest.mark.parametrize(
+    ("index", "wired", "expected"),
+    [
+        ("", [], [[1, 2, 3], [4, 5, 6]]),
+        ("..., ::-1", [], [[3, 2, 1], [6, 5, 4]]),
+        ("new, 1", [], [[4, 5, 6]]),
+        (":, None ,0", [], [[1], [4]]),
+        ("?", [[1, 1, 0]], [[4, 5, 6], [4, 5, 6], [1, 2, 3]]),
+        ("?,?", [[0, 1], [2, -1]], [3, 6]),
+        ("0, ?:?", [1, 3], [2, 3]),
+        ("::?", [-1], [[4, 5, 6], [1, 2, 3]]),
+        ("?", [[[True, False, True], [False, True, False]]], [1, 3, 5]),
+        ("-1, ?", [[True, False, True]], [4, 6]),
+    ],
+)
+def test_every_kind_of_index_can_be_written(index, wired, expected):
+    sketch = Sketch().input("x", [[1, 2, 3], [4, 5, 6]], (None, None))
+    for i, value in enumerate(wired):
+        kind = np.asarray(value).dtype.name
+        sketch.constant(f"i{i}", value, kind)
+    wires = {"x": "x", **{f"indices.{i}": f"i{i}" for i in range(len(wired))}}
+    sketch.op("part", "subtensor", wires, index=index).output("y", "part")
+    sketch.op("gone", "assign_at", {**wires, "value": "zero"}, index=index).constant("zero", 0)
+    nodes = sketch.report["nodes"]
+    assert nodes["part"]["values"]["out"]["data"] == expected
+    assert sketch.program.call()[0]["y"].tolist() == expected
+    left = np.sum(nodes["gone"]["values"]["out"]["data"])
+    assert left == 21 - sum(set(np.ravel(expected).tolist()))
+    entries = index_of(index)
+    assert index_of(index_text(entries)) == (entries or ("...",))
+
+
+def test_wires_and_question_marks_must_agree():
+    sketch = Sketch().input("x", [1, 2], (None,)).input("i", 1, (), "int64").input("f", 0.5)
+    sketch.op("none", "subtensor", {"x": "x", "indices.0": "i"}, index="0")
+    error = sketch.error("none")
+    assert (error["port"], error["got"]) == ("index", "1")
+    assert error["message"] == "subtensor(x, i): The index has 0 ?, but 1 is wired in."
+    sketch.op("open", "subtensor", {"x": "x"}, index="?")
+    assert "The index has 1 ?, but 0 are wired in." in sketch.error("open")["message"]
+    # A wire may be drawn before the ? is written, but not one that can never do.
+    assert sketch.program.wire_check(("i", "out"))["none"]["indices.1"] is None
+    assert sketch.program.wire_check(("i", "out"))["open"]["indices.0"] is None
+    assert "whole number" in sketch.program.wire_check(("f", "out"))["open"]["indices.0"]
+
+
 def test_only_the_branch_that_is_taken_must_have_a_value():
     sketch = Sketch().input("c", 0, (), "int32").input("x", [7], (None,))
     sketch.op("far", "subtensor", {"x": "x"}, index="5").op(
@@ -232,7 +280,30 @@ def test_bad_parameters_are_told(params, port):
 
 
 @pytest.mark.parametrize(
-    "index", ["a", "1:2:0", "1:2:3:4", "--1", "1 2", "__import__", "0;1", "\r", "١", "0, 0", "?"]
+    "index",
+    [
+        "a",
+        "1:2:0",
+        "1:2:3:4",
+        "--1",
+        "1 2",
+        "__import__",
+        "0;1",
+        "\r",
+        "١",
+        "0, 0",
+        "?",
+        "..",
+        "newnew",
+        "new:1",
+        "?1",
+        "...:",
+        "..., ...",
+        "1.5",
+        "None1",
+        "5",
+        "?:",
+    ],
 )
 def test_bad_indices_are_told(index):
     sketch = Sketch().input("x", [1], (None,))

@@ -318,7 +318,7 @@ def index(x: Variable, key: Any) -> Variable:
     """
     given: list[Variable] = []
     entries = [_entry(k, given) for k in (key if isinstance(key, tuple) else (key,))]
-    if entries[-1:] == [REST]:
+    if entries.count(REST) == 1 and entries[-1] == REST:
         entries.pop()
     if entries.count(REST) == 1 and not any(v.ndim for v in given):
         # Next to arrays an ellipsis is kept: even one for no axis stands between them.

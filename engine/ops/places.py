@@ -287,7 +287,7 @@ def _permute_value(x: Any, y: Any, inverse: bool) -> Any:
     n = shape[-1]
     wrong = np.sort(order, axis=-1) != np.arange(n)
     if wrong.any():
-        row = order[np.nonzero(wrong.any(axis=-1))][:1].ravel()
+        row = order.reshape(-1, n)[wrong.reshape(-1, n).any(axis=1)][0]
         raise IndexOutOfRangeError(
             f"{row.tolist() if n < 10 else 'A row'} is no permutation of 0 to {n - 1}.",
             port="y",

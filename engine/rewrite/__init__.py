@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import engine.rewrite.shapes  # noqa: F401 -- declares its rules
+import engine.rewrite.parts
+import engine.rewrite.shapes  # noqa: F401 -- these two declare their rules
 from engine.errors import ParameterError
 from engine.graph import Graph
 from engine.rewrite.canonicalize import canonicalize
