@@ -647,7 +647,7 @@ def composed(
         Port(p) for p in inspect.signature(body).parameters if p not in known
     )
 
-    def infer(*types: TensorType, **values: Any) -> tuple[TensorType, ...]:
+    def infer(*types: TensorType, known: Any = (), **values: Any) -> tuple[TensorType, ...]:
         results = OPS[name].each(*_grouped(ports, [Variable(t) for t in types]), **values)
         return tuple(v.type for v in results)
 

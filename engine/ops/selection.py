@@ -140,8 +140,8 @@ nonzero_op = Op(
     method=False,
     doc="Where a tensor is not 0: a row of places for each of its axes.",
     examples=(
-        Example(draw=lambda rng: [np.array([[0.0, 2, 0], [1, 0, 3]])]),
-        Example(draw=lambda rng: [np.zeros((2, 0))]),
+        Example(draw=lambda rng: [np.array([[0, 2, 0], [1, 0, 3]])]),
+        Example(draw=lambda rng: [np.zeros((2, 0), "int64")]),
     ),
     ports=(Port("a"),),
     infer=_nonzero_type,
@@ -162,6 +162,7 @@ argwhere = composed(
     category=CATEGORY,
     doc="Where a tensor is not 0: a row for each place, with a column for each axis.",
     examples=nonzero_op.examples,
+    reads_values=True,
     body=lambda a: OPS["transpose"](nonzero_op(a)),
 )
 
@@ -171,6 +172,7 @@ flatnonzero = composed(
     category=CATEGORY,
     doc="Where a tensor is not 0, counting all its elements in one row.",
     examples=nonzero_op.examples,
+    reads_values=True,
     body=lambda a: nonzero_op(OPS["flatten"](a))[0],
 )
 
@@ -179,6 +181,8 @@ nonzero_values = composed(
     symbol="≠0",
     category=CATEGORY,
     doc="The elements that are not 0, in one row.",
+    examples=nonzero_op.examples,
+    reads_values=True,
     body=lambda a: OPS["flatten"](a)[flatnonzero(a)],
 )
 
@@ -205,10 +209,11 @@ compress = composed(
     examples=(
         Example(
             params={"axis": 1},
-            draw=lambda rng: [np.array([True, False, True]), rng.uniform(-1, 1, (2, 3))],
+            draw=lambda rng: [np.array([1, 0, 1]), rng.uniform(-1, 1, (2, 3))],
         ),
         Example(draw=lambda rng: [np.array([0, 2, 1, 0]), rng.uniform(-1, 1, (2, 3))]),
     ),
+    reads_values=True,
     body=_compress,
 )
 
