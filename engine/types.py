@@ -28,7 +28,7 @@ DTYPES = (
     "complex64",
     "complex128",
 )
-_KNOWN = frozenset(DTYPES)
+EVERY = frozenset(DTYPES)
 PREFIXES = {
     "b": "int8",
     "w": "int16",
@@ -87,8 +87,8 @@ class TensorType:
         shape: Sequence[int | bool | None] = (),
         broadcastable: Sequence[bool] | None = None,
     ) -> None:
-        name = dtype if isinstance(dtype, str) and dtype in _KNOWN else np.dtype(dtype).name
-        if name not in _KNOWN:
+        name = dtype if isinstance(dtype, str) and dtype in EVERY else np.dtype(dtype).name
+        if name not in EVERY:
             raise TypeMismatchError(
                 f"There is no tensor of dtype {name}.", expected=", ".join(DTYPES), got=name
             )

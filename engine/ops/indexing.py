@@ -18,7 +18,7 @@ from engine.ops.index import (
     Index,
     Layout,
 )
-from engine.types import COMPLEX, DISCRETE, FLOATS, INTEGERS, TensorType, shape_text
+from engine.types import COMPLEX, DISCRETE, EVERY, FLOATS, INTEGERS, TensorType, shape_text
 
 CATEGORY = "Indexing"
 INDEX = Param(
@@ -110,6 +110,7 @@ subtensor = Op(
     reads_values=True,
     grad=_subtensor_grad,
     conjugates=False,
+    dtypes=EVERY,
 )  # fmt: skip
 
 
@@ -223,10 +224,15 @@ def _what_stayed(g: Variable, given: list[Variable], index: Entries) -> Variable
     known = [known_value(v) for v in given]
     if _takes_each_once(Index.read(index, g.ndim, [v.type for v in given], known), given):
         return part
-    numbers = OPS["reshape_like"](OPS["positions"](OPS["flatten"](part)), part)
-    winners = assign_at(OPS["fill"](g, np.int64(-1)), numbers, given, index)
+    numbers = _numbered(part)
+    winners = assign_at(_numbered(g), numbers, given, index)
     won = OPS["eq"](subtensor(winners, given, index), numbers)
     return OPS["switch"](won, part, OPS["zeros_like"](part))
+
+
+def _numbered(x: Variable) -> Variable:
+    """The numbers of the elements, in the shape of x."""
+    return OPS["reshape_like"](OPS["positions"](OPS["flatten"](x)), x)
 
 
 def _takes_each_once(at: Index, given: Sequence[Variable]) -> bool:
@@ -288,6 +294,7 @@ increase_at: Op = Op(
     reads_values=True,
     grad=_increased_grad,
     conjugates=False,
+    dtypes=EVERY - {"bool"},
 )
 
 assign_at: Op = Op(
@@ -304,6 +311,7 @@ assign_at: Op = Op(
     reads_values=True,
     grad=_assigned_grad,
     conjugates=False,
+    dtypes=EVERY,
 )
 
 

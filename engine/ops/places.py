@@ -10,7 +10,7 @@ from engine.graph import OPS, Variable
 from engine.op import Example, Op, Param, Port, composed, unbroadcast, zero_gradient
 from engine.ops.indexing import CATEGORY
 from engine.ops.selection import MODE, check_whole, positions_along, stacked
-from engine.types import DISCRETE, TensorType, broadcast, shape_text, upcast
+from engine.types import DISCRETE, EVERY, TensorType, broadcast, shape_text, upcast
 
 ORDER = Param(
     "order", "string", "C", "C: the last axis runs fastest; F: the first one", choices=("C", "F")
@@ -252,6 +252,7 @@ fill_diagonal = composed(
         Example(((1, 3), ())),
     ),
     body=_fill_diagonal,
+    dtypes=EVERY,
 )
 
 fill_diagonal_offset = composed(
@@ -265,6 +266,7 @@ fill_diagonal_offset = composed(
         Example(draw=lambda rng: [rng.uniform(-1, 1, (3, 4)), np.array(0.5), np.array(-2)]),
     ),
     body=_fill_diagonal_offset,
+    dtypes=EVERY,
 )
 
 
@@ -327,6 +329,7 @@ permute_row_elements: Op = Op(
     numpy=_permute_value,
     grad=_permute_grad,
     conjugates=False,
+    dtypes=EVERY,
 )
 
 

@@ -9,7 +9,7 @@ from engine.errors import IndexOutOfRangeError, ShapeError, TypeMismatchError
 from engine.graph import OPS, Variable, as_variable
 from engine.op import Example, Op, Param, Port, composed, unbroadcast, zero_gradient
 from engine.ops.indexing import CATEGORY
-from engine.types import DISCRETE, INTEGERS, TensorType, broadcast, normalize_axis, upcast
+from engine.types import DISCRETE, EVERY, INTEGERS, TensorType, broadcast, normalize_axis, upcast
 
 MODE = Param(
     "mode",
@@ -81,6 +81,7 @@ take = composed(
         ),
     ),
     body=_take,
+    dtypes=EVERY,
 )
 
 
@@ -115,6 +116,7 @@ take_along_axis = composed(
         ),
     ),
     body=_take_along_axis,
+    dtypes=EVERY,
 )
 
 
@@ -148,6 +150,7 @@ nonzero_op = Op(
     numpy=lambda a: np.array(np.nonzero(a), dtype="int64"),
     reads_values=True,
     grad=lambda g, y, a: [zero_gradient(a)],
+    dtypes=EVERY,
 )
 
 
@@ -163,6 +166,7 @@ argwhere = composed(
     doc="Where a tensor is not 0: a row for each place, with a column for each axis.",
     examples=nonzero_op.examples,
     reads_values=True,
+    dtypes=EVERY,
     body=lambda a: OPS["transpose"](nonzero_op(a)),
 )
 
@@ -173,6 +177,7 @@ flatnonzero = composed(
     doc="Where a tensor is not 0, counting all its elements in one row.",
     examples=nonzero_op.examples,
     reads_values=True,
+    dtypes=EVERY,
     body=lambda a: nonzero_op(OPS["flatten"](a))[0],
 )
 
@@ -183,6 +188,7 @@ nonzero_values = composed(
     doc="The elements that are not 0, in one row.",
     examples=nonzero_op.examples,
     reads_values=True,
+    dtypes=EVERY,
     body=lambda a: OPS["flatten"](a)[flatnonzero(a)],
 )
 
@@ -215,6 +221,7 @@ compress = composed(
     ),
     reads_values=True,
     body=_compress,
+    dtypes=EVERY,
 )
 
 
@@ -298,6 +305,7 @@ choose_op = Op(
     numpy=_choose_value,
     grad=_choose_grad,
     conjugates=False,
+    dtypes=EVERY,
 )
 
 
