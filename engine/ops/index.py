@@ -207,15 +207,16 @@ class Index:
     @property
     def taken(self) -> TensorType | None:
         """The type of the arrays of places, stretched to one shape; None if there are none."""
-        arrays = [item.taken for item in self.items if isinstance(item, Gather | Mask)]
+        arrays = [item for item in self.items if isinstance(item, Gather | Mask)]
         if not arrays:
             return None
+        names = [f"the index of axis {item.axis}" for item in arrays]
         try:
-            together = broadcast(arrays)
+            together = broadcast([item.taken for item in arrays], names)
         except EngineError as error:
             error.port = "indices"
             raise
-        unknown = any(isinstance(i, Mask) and i.wire.value is None for i in self.items)
+        unknown = any(isinstance(i, Mask) and i.wire.value is None for i in arrays)
         if unknown and together.shape[-1] == 1:  # one place stretches to as many as the mask has
             return TensorType(together.dtype, (*together.shape[:-1], None), together.broadcastable)
         return together
@@ -267,7 +268,7 @@ class Index:
                     lengths.append(1)
                     steps.append(0)
                 case Place(axis, at) if at is not None:
-                    offset += at % shape[axis] * strides[axis]
+                    offset += (at + shape[axis] if at < 0 else at) * strides[axis]
                 case Span(axis, bounds) if bounds is not None:
                     picked = item.picked(shape[axis])
                     # Of an axis of length 1 a part is the axis itself, whichever way it runs.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.graph import Apply, Variable
+from engine.ops.changing import assign_at
 from engine.ops.index import REST, WHOLE, WIRED
-from engine.ops.indexing import assign_at, subtensor
+from engine.ops.indexing import subtensor
 from engine.ops.logic import cast, gt, switch
 from engine.ops.reductions import sum
 from engine.rewrite.canonicalize import canonicalize

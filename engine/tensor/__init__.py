@@ -19,7 +19,7 @@ from engine.config import config
 from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobian
 from engine.graph import OPS, Constant, Variable, as_variable
 from engine.numeric_grad import verify_grad
-from engine.ops.indexing import inc_subtensor, set_subtensor
+from engine.ops.changing import inc_subtensor, set_subtensor
 from engine.ops.places import ravel_multi_index, unravel_index
 from engine.ops.selection import choose, nonzero, to_one_hot
 from engine.types import KINDS, PREFIXES, TensorType
