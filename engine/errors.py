@@ -92,7 +92,7 @@ class ParameterError(EngineError, ValueError):
 
 
 class IndexOutOfRangeError(EngineError, IndexError):
-    """An index outside its axis."""
+    """An index outside its axis, or more of them than there are axes."""
 
     kind = "index"
 

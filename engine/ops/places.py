@@ -245,6 +245,7 @@ fill_diagonal = composed(
     symbol="⟍",
     category=CATEGORY,
     doc="The tensor with a number where the places on all axes are equal.",
+    ports=(Port("a", "a tensor of two axes or more"), Port("val", "a scalar")),
     examples=(
         Example(((3, 4), ())),
         Example(((4, 2), ())),
@@ -261,6 +262,7 @@ fill_diagonal_offset = composed(
     category=CATEGORY,
     doc="The matrix with a number on a diagonal beside the main one: above it, or below if the "
     "offset is negative.",
+    ports=(Port("a", "a matrix"), Port("val", "a scalar"), Port("offset", "an integer")),
     examples=(
         Example(draw=lambda rng: [rng.uniform(-1, 1, (3, 4)), np.array(0.5), np.array(1)]),
         Example(draw=lambda rng: [rng.uniform(-1, 1, (3, 4)), np.array(0.5), np.array(-2)]),
