@@ -109,6 +109,9 @@ class Variable:
 
     # Arithmetic.  Ops are looked up by name because they live a floor above.
 
+    __array_ufunc__ = None
+    """With this NumPy leaves `array * x` to `x.__rmul__` in place of going through the array."""
+
     def __add__(self, other: Any) -> Variable:
         return OPS["add"](self, other)
 

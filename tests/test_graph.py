@@ -10,7 +10,7 @@ import engine.tensor as T
 from engine import function
 from engine.codegen.numpy import interpret
 from engine.errors import TypeMismatchError
-from engine.graph import Apply, Graph, walk
+from engine.graph import Apply, Graph, Variable, walk
 from engine.inference import infer_types
 
 
@@ -127,3 +127,10 @@ def test_apply_repr_names_its_inputs() -> None:
     node = (x + 1).owner
     assert isinstance(node, Apply)
     assert repr(node) == "add(x, 1)"
+
+
+def test_arrays_on_the_left_make_expressions_too() -> None:
+    x = T.dvector("x")
+    for made in (np.ones(3) * x, np.float64(2) + x, np.eye(3) @ x, np.ones(3) - x):
+        assert isinstance(made, Variable)
+    assert (np.ones(3) * x).ndim == 1
