@@ -265,6 +265,11 @@ class Variable:
         """The lengths of the axes, an int64 vector."""
         return OPS["shape"](self)
 
+    @property
+    def size(self) -> Variable:
+        """How many elements there are, an int64 scalar."""
+        return OPS["count"](self)
+
     def eval(self, values: Mapping[Variable | str, Any] | None = None) -> Any:
         """The value of the expression, given the values of its inputs by variable or name."""
         return Variable.evaluated(self, dict(values or {}))

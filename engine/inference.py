@@ -42,7 +42,7 @@ def infer_types(
             values[node.out] = value_from_shapes(node, given)
         else:
             for v in node.outputs[:1]:
-                values[v] = value_from_values(node, known)
+                values[v] = value_from_values(node, known, types[v])
     return types
 
 

@@ -8,6 +8,7 @@ and `composed` fill in what their family has in common.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,6 +133,8 @@ class Op:
         differentiation function as first argument.
     draws: the first port is the state of a random stream; a node on the canvas has a state of
         its own there, made from its seed, which goes on with every call.
+    call: what `op(...)` does, and so the method of tensors, where people call it with other
+        arguments than its ports and parameters: `reshape(x, (n, -1))`.  It takes those too.
     symbol, tex, infix: how it is shown; tex and infix are templates of the ports' names.
     precedence: how tightly infix binds; brackets are set from it.
     domain: where tests draw the inputs, one (low, high) for all or one for each.
@@ -162,6 +165,7 @@ class Op:
     from_shape: bool = False
     higher_order: bool = False
     draws: bool = False
+    call: Callable[..., Any] | None = None
     commutative: bool = False
     associative: bool = False
     symbol: str | None = None
@@ -229,7 +233,14 @@ class Op:
                 )
             )
         params = [inspect.Parameter(p.name, kind, default=p.default) for p in self.params]
-        return inspect.Signature([*reversed(ports), *params])
+        if self.call is None:
+            return inspect.Signature([*reversed(ports), *params])
+        called = inspect.signature(self.call).parameters
+        named = [p.replace(annotation=p.empty) for p in called.values() if p.kind != p.VAR_KEYWORD]
+        passed_on = len(named) < len(called)
+        return inspect.Signature(
+            [*named, *(p for p in params if passed_on and p.name not in called)]
+        )
 
     @property
     def wired(self) -> tuple[Port, ...]:
@@ -276,6 +287,8 @@ class Op:
 
         An op with several results gives a list of them, which the type cannot say; `each` does.
         """
+        if self.call is not None:
+            return self.call(*args, **kwargs)  # type: ignore[no-any-return]
         outputs = self.each(*args, **kwargs)
         return outputs[0] if len(outputs) == 1 else outputs  # type: ignore[return-value]
 
@@ -397,9 +410,12 @@ KNOWN_SIZE = 64
 
 
 def known_value(v: Variable, depth: int = 12) -> Any:
-    """What an integer variable holds, as an array, where constants and known lengths say so."""
+    """What a small variable holds, as an array, where constants and known lengths say so.
+
+    Beyond constants only integers are followed.
+    """
     if isinstance(v, Constant):
-        return v.data if v.dtype in DISCRETE and v.data.size <= KNOWN_SIZE else None
+        return v.data if v.data.size <= KNOWN_SIZE else None
     node = v.owner
     if node is None or not depth or v.dtype not in DISCRETE:
         return None
@@ -411,7 +427,7 @@ def known_value(v: Variable, depth: int = 12) -> Any:
     if shape is not None and shape.op.name == "shape" and len(node.inputs) == 1:
         return _known_lengths(shape.inputs[0].type, node)
     values = [known_value(t, depth - 1) for t in node.inputs]
-    return value_from_values(node, values)
+    return value_from_values(node, values, v.type)
 
 
 def _known_lengths(x: TensorType, part: Apply) -> Any:
@@ -432,13 +448,16 @@ def value_from_shapes(node: Apply, types: Sequence[TensorType]) -> Any:
     return value if value.size <= KNOWN_SIZE else None
 
 
-def value_from_values(node: Apply, values: Sequence[Any]) -> Any:
-    """The value of a small integer expression; None where one of its inputs is not known."""
+def value_from_values(node: Apply, values: Sequence[Any], type: TensorType) -> Any:
+    """The value, of the given type, of an integer expression.
+
+    None where one of its inputs is not known, or where it is not small.
+    """
     op = node.op
     computable = op.numpy is not None and not op.higher_order and len(node.outputs) == 1
     if not computable or not values or any(v is None for v in values):
         return None
-    if node.out.dtype not in DISCRETE:
+    if type.dtype not in DISCRETE or math.prod(n or 1 for n in type.shape) > KNOWN_SIZE:
         return None
     try:
         value = np.asarray(op.evaluate(*values, **node.params)).astype(node.out.dtype)

@@ -245,6 +245,17 @@ def to_float(dtype: str) -> str:
     return "float32" if dtype in {"bool", "int8", "int16", "uint8", "uint16"} else "float64"
 
 
+def check_ordered(t: TensorType) -> None:
+    """Raise TypeMismatchError for complex numbers, of which none is less than another."""
+    if t.dtype in COMPLEX:
+        raise TypeMismatchError(
+            "Complex numbers have no order.",
+            expected="real numbers",
+            got=str(t),
+            hint="Take abs, real or imag first.",
+        )
+
+
 def literal_dtype(value: bool | int | float | complex) -> str:
     """Theano's dtype of a Python number: the smallest int that holds it, float32 if exact.
 

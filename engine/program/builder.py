@@ -271,8 +271,7 @@ class _Builder:
         if op.draws:
             arguments.insert(0, self._stream(node, given.get(SEED.name, SEED.default)))
         params = {p.name: given[p.name] for p in op.params if p.name in given}
-        several = len(op.results) > 1
-        outputs = op.each(*arguments, **params) if several else [op(*arguments, **params)]
+        outputs = op.each(*arguments, **params)
         self._claim(node, outputs)
         name = record.get("name")
         for port, variable in zip(op.results, outputs, strict=True):
