@@ -23,8 +23,9 @@ from engine.codegen.native import Native
 from engine.codegen.numpy import interpret
 from engine.errors import CompileError, ShapeError
 from engine.grad import grad
-from engine.graph import OPS, Constant, Graph, Variable
+from engine.graph import OPS, Constant, Graph, Variable, substitute
 from engine.ifelse import ifelse
+from engine.inference import infer_types
 from tests.op_table import RECORDS, build, draw
 
 Array = np.ndarray[Any, Any]
@@ -101,11 +102,20 @@ def natively(dtype: str) -> tuple[list[Variable], dict[Variable, Array]]:
                 inputs, results = build(op, example, drawn, known=op.reads_values)
             except TypeError:  # no arithmetic on bools, say
                 continue
-            outputs += results
-            values.update(
-                (v, a) for v, a in zip(inputs, drawn, strict=True) if not isinstance(v, Constant)
-            )
+            pairs = zip(inputs, drawn, strict=True)
+            given = {v: a for v, a in pairs if not isinstance(v, Constant)}
+            outputs += of_known_shape(results, given)
+            values.update(given)
     return outputs, values
+
+
+def of_known_shape(results: list[Variable], given: Mapping[Variable, Array]) -> list[Variable]:
+    """The results, of constants where their shapes depend on what the inputs hold."""
+    graph = Graph(list(given), results)
+    types = infer_types(graph, {v: a.shape for v, a in given.items()})
+    if any(None in types[v].shape for v in graph.outputs):
+        return substitute(results, {v: T.constant(a) for v, a in given.items()})
+    return results
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from engine.codegen.layout import (
 from engine.codegen.numpy import Interpreter
 from engine.codegen.primitives import Callback, Count, Fold, Literal, Map, Operand, Task
 from engine.codegen.rules import IDENTITY, RULES
-from engine.errors import CompileError, ShapeError
+from engine.errors import CompileError
 from engine.graph import Apply, Constant, Graph, Variable, walk
 from engine.op import Op
 from engine.types import DISCRETE, TensorType, normalize_axes
@@ -219,11 +219,13 @@ class Lowering:
         assert fold is not None
         (x,) = node.inputs
         axes = normalize_axes(node.params["axis"], x.ndim)
-        dtype = fold.accumulator(x.dtype)
+        dtype = node.params.get("acc_dtype") or fold.accumulator(x.dtype)
         total = self.fold(node, axes, fold.step, fold.start, dtype)
         count = Count(tuple(self.views[x].extents[k] for k in axes))
         loops, space = loops_over(total.extents)
         text = fold.finish.replace("{n}", "{count}").replace("{acc}", "{x}")
+        if node.out.dtype == "bool" != dtype:
+            text = f"({text}) != 0"
         result = View.whole(Buffer.new(node.out.dtype, total.extents), total.extents)
         if text == IDENTITY and result.dtype == dtype:
             result = total
@@ -250,7 +252,6 @@ class Lowering:
         extents = tuple(view.extents[k] for k in kept)
         loops, space = loops_over(view.extents)
         reduced = frozenset(k for a in axes if (k := loops[a]) is not None)
-        self._check_not_empty(node, space, reduced)
         total = View.whole(Buffer.new("int64" if where else dtype, extents), extents)
         target = total.along([loops[k] for k in kept])
         order = memory_order(view.along(loops), size=len(space))
@@ -262,22 +263,6 @@ class Lowering:
             Fold(node, space, step, operand, working, target, reduced, start, where, order=order)
         )
         return total
-
-    def _check_not_empty(
-        self, node: Apply, space: Sequence[Extent], reduced: frozenset[int]
-    ) -> None:
-        fold = node.op.fold
-        if fold is not None and fold.start not in {"LOWEST", "HIGHEST"}:
-            return
-        empty = any(space[k].length == 0 for k in reduced)
-        if empty and all(e.length for k, e in enumerate(space) if k not in reduced):
-            raise node.located(
-                ShapeError(
-                    f"There is no {node.op.name} of nothing.",
-                    expected="one element or more along the reduced axes",
-                    got="an empty axis",
-                )
-            )
 
     # Ops that move no data.
 
@@ -326,8 +311,9 @@ class Lowering:
 def _is_native(node: Apply) -> bool:
     """Whether kernels can compute in the dtypes of an apply."""
     rule = node.op.rule
-    working = rule([v.dtype for v in node.inputs]) if rule else ()
-    return {*working, *(v.dtype for v in (*node.inputs, *node.outputs))} <= NATIVE
+    working = set(rule([v.dtype for v in node.inputs]) if rule else ())
+    working.add(node.params.get("acc_dtype") or "bool")
+    return working | {v.dtype for v in (*node.inputs, *node.outputs)} <= NATIVE
 
 
 def _is_plain(value: np.ndarray[Any, Any]) -> bool:

@@ -149,14 +149,52 @@ def _reshape_like(low: Lowering, node: Apply) -> None:
     low.views[node.out] = low.reshaped(node, low.views[x], model)
 
 
-def _full(low: Lowering, node: Apply) -> None:
+def _checked(rule: Rule) -> Rule:
+    """For ops whose further inputs say how long an axis is: only where they are known for good.
+
+    Then they were checked when the types were inferred; otherwise NumPy has to, in each run.
+    """
+
+    def checked(low: Lowering, node: Apply) -> None:
+        if all(low.views[v].buffer.storage.value is not None for v in node.inputs[1:]):
+            rule(low, node)
+        else:
+            low.call(node)
+
+    return checked
+
+
+def _alloc(low: Lowering, node: Apply) -> None:
+    """The value itself, read again and again: memory is filled only where it must be."""
+    value = low.views[node.inputs[0]]
+    lead = node.out.ndim - len(value.extents)
+    padded = value.permuted([*(None,) * lead, *range(len(value.extents))])
     known = low.types[node.out]
     extents = [
-        ONE if b else Extent(n or 0) for n, b in zip(known.shape, known.broadcastable, strict=True)
+        ONE if stretches else Extent(n or 0) if own is ONE else own
+        for n, stretches, own in zip(
+            known.shape, node.out.broadcastable, padded.extents, strict=True
+        )
     ]
-    result = View.whole(Buffer.new(node.out.dtype, extents), extents)
-    low.views[node.out] = result
-    low.copy(node, low.views[node.inputs[0]], result)
+    low.views[node.out] = View(value.buffer, tuple(extents), padded.indices)
+
+
+def _reshape_to(low: Lowering, node: Apply) -> None:
+    low.views[node.out] = low.reshaped(node, low.views[node.inputs[0]], node.out)
+
+
+def _specify_shape(low: Lowering, node: Apply) -> None:
+    low.views[node.out] = low.views[node.inputs[0]]
+
+
+def _split_part(low: Lowering, node: Apply) -> None:
+    x, sizes = (low.views[v] for v in node.inputs)
+    lengths = sizes.buffer.storage.value
+    assert lengths is not None
+    axis = normalize_axis(node.params["axis"], node.out.ndim)
+    position = node.params["position"]
+    start = int(lengths[:position].sum())
+    low.views[node.out] = x.sliced(axis, start, 1, Extent(int(lengths[position])))
 
 
 def _changed(text: str) -> Rule:
@@ -202,25 +240,34 @@ def _ifelse(low: Lowering, node: Apply) -> None:
     low.map(node, "{then} if {condition} != 0 else {other}", views, dtype, dtype, node.out.ndim)
 
 
-def _argmax(low: Lowering, node: Apply) -> None:
-    (x,) = node.inputs
-    axis = node.params["axis"]
-    axes = normalize_axes(axis, x.ndim)
-    leads = "{x} > {acc} or ({x} != {x} and {acc} == {acc})"
-    result = low.fold(node, axes, leads, "LOWEST", x.dtype, where=True)
-    low.views[node.out] = restored(result, axes, x.ndim, node.params["keepdims"])
+def _place(sign: str, start: str) -> Rule:
+    """Where the extreme is: an element takes the lead if it compares so, or is the first NaN."""
+
+    def rule(low: Lowering, node: Apply) -> None:
+        (x,) = node.inputs
+        axes = normalize_axes(node.params["axis"], x.ndim)
+        leads = f"{{x}} {sign} {{acc}} or ({{x}} != {{x}} and {{acc}} == {{acc}})"
+        result = low.fold(node, axes, leads, start, x.dtype, where=True)
+        low.views[node.out] = restored(result, axes, x.ndim, node.params["keepdims"])
+
+    return rule
 
 
 RULES: dict[str, Rule] = {
-    "argmax": _argmax,
+    "alloc": _checked(_alloc),
+    "argmax": _place(">", "LOWEST"),
+    "argmin": _place("<", "HIGHEST"),
     "assign_at": _changed("{value}"),
     "cast": _cast,
     "dot": _dot,
-    "full": _full,
+    "full": _alloc,
     "ifelse": _ifelse,
     "increase_at": _changed("{x} + {value}"),
     "join": _join,
     "join_part": _join_part,
     "reshape_like": _reshape_like,
+    "reshape_to": _checked(_reshape_to),
+    "specify_shape": _checked(_specify_shape),
+    "split_part": _checked(_split_part),
     "stack": _stack,
 }

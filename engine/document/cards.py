@@ -27,7 +27,11 @@ CATEGORIES = (
     "Logic",
     "Control",
     "Shape",
+    "Joining",
+    "Creation",
     "Indexing",
+    "Sorting",
+    "Cumulative",
 )
 """In the order in which a learner meets them; a category not named here comes last."""
 

@@ -1,180 +1,20 @@
-"""Ops that move or stretch elements without computing: axes, shapes, joins, creation."""
+"""Shapes: the lengths of the axes as numbers to compute with, and the same elements in others."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
+from engine.errors import ParameterError, ShapeError, TypeMismatchError
+from engine.graph import OPS, Constant, Variable, as_variable
 from engine.op import Example, Op, Param, Port, composed
-from engine.types import TensorType, normalize_axis, shape_text, upcast
+from engine.ops.axes import addbroadcast, dimshuffle, transpose
+from engine.types import EVERY, INTEGERS, TensorType, shape_text
 
 CATEGORY = "Shape"
 
 Layout = tuple[int, tuple[int, ...], tuple[int, ...]]
-
-
-# dimshuffle: new order of axes, None for a new one
-
-
-def _dimshuffle_type(x: TensorType, pattern: tuple[int | None, ...]) -> TensorType:
-    kept = [p for p in pattern if p is not None]
-    if sorted(set(kept)) != sorted(kept) or any(not 0 <= p < x.ndim for p in kept):
-        raise ShapeError(
-            f"The axes {pattern} are no order of the {x.ndim} axes of {x}.",
-            expected=f"each of 0 to {x.ndim - 1} at most once, or x for a new axis",
-            got=str(pattern),
-        )
-    for axis in set(range(x.ndim)) - set(kept):
-        if not x.broadcastable[axis]:
-            raise ShapeError(
-                f"Axis {axis} of {x} cannot be dropped: its length is not known to be 1.",
-                expected="an axis of length 1",
-                got=shape_text(x.shape),
-                hint="Reduce it with sum or pick one element with an index.",
-            )
-    return TensorType(
-        x.dtype,
-        [1 if p is None else x.shape[p] for p in pattern],
-        [True if p is None else x.broadcastable[p] for p in pattern],
-    )
-
-
-def _dimshuffle_value(x: Any, pattern: tuple[int | None, ...]) -> Any:
-    kept = [p for p in pattern if p is not None]
-    dropped = [i for i in range(x.ndim) if i not in kept]
-    moved = np.transpose(x, kept + dropped).reshape([x.shape[p] for p in kept])
-    return moved[tuple(np.newaxis if p is None else slice(None) for p in pattern)]
-
-
-def _dimshuffle_grad(
-    g: Variable, y: Variable, x: Variable, pattern: tuple[int | None, ...]
-) -> list[Variable | None]:
-    new = [i for i, p in enumerate(pattern) if p is None]
-    folded = OPS["sum"](g, axis=tuple(new)) if new else g
-    kept = [p for p in pattern if p is not None]
-    back = tuple(kept.index(i) if i in kept else None for i in range(x.ndim))
-    return [folded if back == tuple(range(folded.ndim)) else dimshuffle(folded, back)]
-
-
-def _dimshuffle_view(
-    shape: tuple[int, ...], strides: tuple[int, ...], pattern: tuple[int | None, ...]
-) -> Layout:
-    return (
-        0,
-        tuple(1 if p is None else shape[p] for p in pattern),
-        tuple(0 if p is None else strides[p] for p in pattern),
-    )
-
-
-dimshuffle = Op(
-    name="dimshuffle",
-    symbol="⇄",
-    category=CATEGORY,
-    doc="The axes in a new order; an x in the pattern is a new axis of length 1.",
-    examples=(Example(((2, 3),), {"pattern": (1, None, 0)}),),
-    ports=(Port("x"),),
-    params=(Param("pattern", "shape", (), "the old axes in their new order, none for a new one"),),
-    infer=_dimshuffle_type,
-    numpy=_dimshuffle_value,
-    grad=_dimshuffle_grad,
-    view=_dimshuffle_view,
-    method=False,
-)
-
-
-def _transpose(x: Variable, axes: Sequence[int] | None = None) -> Variable:
-    order = tuple(reversed(range(x.ndim))) if axes is None else tuple(axes)
-    return dimshuffle(x, order) if order != tuple(range(x.ndim)) else x
-
-
-transpose = composed(
-    "transpose",
-    symbol="Tᵀ",
-    category=CATEGORY,
-    tex="{x}^T",
-    doc="The axes in reverse order, or in the order given.",
-    params=(Param("axes", "ints", None, "the old axes in their new order"),),
-    body=_transpose,
-)
-
-
-# reshape
-
-
-def _reshape_type(x: TensorType, shape: tuple[int, ...]) -> TensorType:
-    unknown = [i for i, n in enumerate(shape) if n == -1]
-    size = None if None in x.shape else int(np.prod([n or 0 for n in x.shape], dtype=object))
-    known = int(np.prod([n for n in shape if n != -1], dtype=object))
-    fits = len(unknown) <= 1 and (
-        size is None or (size == known if not unknown else known > 0 and size % known == 0)
-    )
-    if not fits:
-        raise ShapeError(
-            f"A tensor of shape {shape_text(x.shape)} cannot take the shape {shape_text(shape)}.",
-            expected=f"{size} elements" if size is not None else "at most one length of -1",
-            got=shape_text(shape),
-        )
-    filled = [(None if size is None else size // known) if n == -1 else n for n in shape]
-    return TensorType(x.dtype, filled)
-
-
-def _reshape_view(
-    shape: tuple[int, ...], strides: tuple[int, ...], /, **params: Any
-) -> Layout | None:
-    expected = 1
-    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if n != 1 and stride != expected:
-            return None
-        expected *= n
-    new = params["shape"]
-    if -1 in new:
-        known = int(np.prod([n for n in new if n != -1]))
-        new = tuple(expected // known if n == -1 else n for n in new)
-    steps: list[int] = []
-    step = 1
-    for n in reversed(new):
-        steps.append(step)
-        step *= n
-    return 0, tuple(new), tuple(reversed(steps))
-
-
-reshape = Op(
-    name="reshape",
-    symbol="⬚",
-    category=CATEGORY,
-    doc="The same elements in another shape; one length may be -1 and is worked out.",
-    examples=(Example(((2, 3),), {"shape": (3, -1)}),),
-    ports=(Port("x"),),
-    params=(Param("shape", "ints", (-1,), "the new shape"),),
-    infer=_reshape_type,
-    numpy=lambda x, shape: np.reshape(x, shape),
-    grad=lambda g, y, x, shape: [reshape_like(g, x)],
-    view=_reshape_view,
-)
-
-reshape_like: Op = Op(
-    name="reshape_like",
-    symbol="⬚",
-    category=CATEGORY,
-    hidden=True,
-    doc="The elements of x in the shape of the model.",
-    examples=(Example(((2, 3), (6,))),),
-    ports=(Port("x"), Port("model")),
-    infer=lambda x, model: model.with_dtype(x.dtype),
-    numpy=lambda x, model: np.reshape(x, model.shape),
-    grad=lambda g, y, x, model: [reshape_like(g, x), None],
-)
-
-flatten = composed(
-    "flatten",
-    symbol="▤",
-    category=CATEGORY,
-    aliases=("ravel",),
-    doc="All elements in one row.",
-    body=lambda x: reshape(x, (-1,)),
-)
 
 shape = Op(
     name="shape",
@@ -188,180 +28,350 @@ shape = Op(
     numpy=lambda x: np.array(np.shape(x), dtype="int64"),
     from_shape=True,
     grad=lambda g, y, x: [None],
+    dtypes=EVERY,
 )
 
 
-# join and stack
-
-AXIS = Param("axis", "int", 0, "the axis along which they are put together")
+# Shapes that are computed
 
 
-def _join_type(*tensors: TensorType, axis: int) -> TensorType:
-    if not tensors:
-        raise ShapeError("There is nothing to join.", expected="one tensor or more", got="none")
-    ndim = tensors[0].ndim
-    if any(t.ndim != ndim for t in tensors) or ndim == 0:
-        raise TypeMismatchError(
-            f"Tensors of {', '.join(str(t.ndim) for t in tensors)} dimensions cannot be joined.",
-            expected="tensors with the same number of axes, one or more",
-            got=" and ".join(str(t) for t in tensors),
+def length(x: Variable, axis: int) -> Variable:
+    """The length of an axis: a constant where it is known, else read from the shape."""
+    known = 1 if x.broadcastable[axis] else x.type.shape[axis]
+    return shape(x)[axis] if known is None else Constant(known, "int64")
+
+
+def lengths(x: Variable) -> list[Variable]:
+    """The length of every axis."""
+    return [length(x, axis) for axis in range(x.ndim)]
+
+
+def lengths_of(given: Any, ndim: int | None = None) -> list[Variable]:
+    """A shape in any of the ways in which people write one, as a scalar for each axis.
+
+    given: an int or integer scalar for one axis, a list or tuple in which both may be mixed, or
+    a vector.  ndim: how many axes there are, where that does not follow.
+
+    Raises ShapeError where the number of axes is not known or is not `ndim`, TypeMismatchError
+    for a length that is no whole number.
+    """
+    if isinstance(given, list | tuple):
+        found = list(map(as_variable, given))
+    else:
+        found = _entries(as_variable(given), ndim)
+    if ndim is not None and len(found) != ndim:
+        raise ShapeError(
+            f"The shape has {len(found)} length{'s' * (len(found) != 1)}, but ndim is {ndim}.",
+            expected=f"{ndim} lengths",
+            got=str(len(found)),
+            hint="Write the shape in brackets: x.reshape((2, 3)).",
         )
-    axis = normalize_axis(axis, ndim)
-    lengths: list[int | None] = []
-    for i in range(ndim):
-        known = [t.shape[i] for t in tensors]
-        if i == axis:
-            lengths.append(None if None in known else int(np.sum([n or 0 for n in known])))
-            continue
-        distinct = {n for n in known if n is not None}
-        if len(distinct) > 1:
-            raise ShapeError(
-                f"Shapes {' and '.join(shape_text(t.shape) for t in tensors)} cannot be joined "
-                f"along axis {axis}: they differ on axis {i}.",
-                expected=f"equal lengths on axis {i}",
-                got=" and ".join(str(n) for n in known),
-            )
-        lengths.append(distinct.pop() if distinct else None)
-    pattern = [i != axis and all(t.broadcastable[i] for t in tensors) for i in range(ndim)]
-    return TensorType(upcast(*(t.dtype for t in tensors)), lengths, pattern)
+    check_lengths([v.type for v in found])
+    return found
 
 
-def _join_grad(g: Variable, y: Variable, *tensors: Variable, axis: int) -> list[Variable | None]:
-    return [join_part(g, list(tensors), axis=axis, position=i) for i in range(len(tensors))]
-
-
-join = Op(
-    name="join",
-    symbol="⊞",
-    category=CATEGORY,
-    aliases=("concatenate",),
-    method=False,
-    doc="Tensors put together along an existing axis.",
-    examples=(Example(((2, 3), (4, 3)), {"axis": 0}), Example(((2, 3), (2, 1)), {"axis": 1})),
-    ports=(Port("tensors", variadic=True),),
-    params=(AXIS,),
-    infer=_join_type,
-    numpy=lambda *tensors, axis: np.concatenate(tensors, axis=axis),
-    grad=_join_grad,
-)
-
-
-def _part_value(g: Any, *tensors: Any, axis: int, position: int) -> Any:
-    start = sum(t.shape[axis] for t in tensors[:position])
-    length = tensors[position].shape[axis]
-    return np.take(g, range(start, start + length), axis=axis)
-
-
-join_part = Op(
-    name="join_part",
-    symbol="⊟",
-    category=CATEGORY,
-    hidden=True,
-    doc="The part of a joined tensor that came from one of its tensors.",
-    examples=(Example(((5,), (2,), (3,)), {"axis": 0, "position": 1}),),
-    ports=(Port("x"), Port("tensors", variadic=True)),
-    params=(AXIS, Param("position", "int", 0, "which of the tensors")),
-    infer=lambda x, *tensors, axis, position: tensors[position].with_dtype(x.dtype),
-    numpy=_part_value,
-    no_grad="join_part is itself a gradient",
-)
-
-
-def _stack_type(*tensors: TensorType, axis: int) -> TensorType:
-    if not tensors:
-        raise ShapeError("There is nothing to stack.", expected="one tensor or more", got="none")
-    if any(t.ndim != tensors[0].ndim for t in tensors):
+def _entries(v: Variable, ndim: int | None) -> list[Variable]:
+    if v.ndim == 0:
+        return [v]
+    if v.ndim > 1:
         raise TypeMismatchError(
-            f"Tensors of {', '.join(str(t.ndim) for t in tensors)} dimensions cannot be stacked.",
-            expected="tensors with the same number of axes",
-            got=" and ".join(str(t) for t in tensors),
+            f"A shape has one axis, not {v.ndim}.",
+            expected="integers or an integer vector",
+            got=str(v.type),
         )
-    axis = normalize_axis(axis, tensors[0].ndim + 1)
-    lengths: list[int | None] = []
-    for i in range(tensors[0].ndim):
-        distinct = {t.shape[i] for t in tensors if t.shape[i] is not None}
-        if len(distinct) > 1:
-            raise ShapeError(
-                f"Shapes {' and '.join(shape_text(t.shape) for t in tensors)} cannot be stacked: "
-                f"they differ on axis {i}.",
-                expected="equal shapes",
-                got=" and ".join(shape_text(t.shape) for t in tensors),
+    n = ndim if v.type.shape[0] is None else v.type.shape[0]
+    if n is None:
+        raise ShapeError(
+            f"The length of the shape {v!r} is not known, so neither is the rank of the result.",
+            expected="a list of lengths, or a vector of known length",
+            got=str(v.type),
+            hint="Say how many axes there are with ndim=.",
+        )
+    return [_entry(v, i) for i in range(n)]
+
+
+def _entry(v: Variable, i: int) -> Variable:
+    """An element of a vector, read off from what the vector was put together of."""
+    while v.owner is not None:
+        inputs, params = v.owner.inputs, v.owner.params
+        match v.owner.op.name:
+            case "shape":
+                return length(inputs[0], i)
+            case "stack":
+                return inputs[i]
+            case "join":
+                for part in inputs:
+                    n = part.type.shape[0]
+                    if n is None:
+                        return v[i]
+                    if i < n:
+                        v = part
+                        break
+                    i -= n
+                else:
+                    return v[i]
+            case "subtensor" if len(inputs) == 1 and _is_slice(params["index"]):
+                n = inputs[0].type.shape[0]
+                if n is None:
+                    return v[i]
+                i = range(*slice(*params["index"][0]).indices(n))[i]
+                v = inputs[0]
+            case _:
+                break
+    return Constant(int(v.data[i]), "int64") if isinstance(v, Constant) else v[i]
+
+
+def _is_slice(index: Sequence[Any]) -> bool:
+    return len(index) == 1 and isinstance(index[0], tuple)
+
+
+def check_lengths(types: Sequence[TensorType]) -> None:
+    """Raise TypeMismatchError where one of them cannot be the length of an axis."""
+    for t in types:
+        if t.ndim or t.dtype not in INTEGERS:
+            raise TypeMismatchError(
+                "A length must be a whole number.", expected="an integer scalar", got=str(t)
             )
-        lengths.append(distinct.pop() if distinct else None)
-    pattern = [all(t.broadcastable[i] for t in tensors) for i in range(tensors[0].ndim)]
-    lengths.insert(axis, len(tensors))
-    pattern.insert(axis, False)
-    return TensorType(upcast(*(t.dtype for t in tensors)), lengths, pattern)
 
 
-def _stack_grad(g: Variable, y: Variable, *tensors: Variable, axis: int) -> list[Variable | None]:
-    before = (slice(None),) * normalize_axis(axis, y.ndim)
-    return [g[(*before, i)] for i in range(len(tensors))]
+def check_sizes(shape: Sequence[int | None]) -> None:
+    """Raise ShapeError where a length is negative."""
+    if any(n is not None and n < 0 for n in shape):
+        raise ShapeError(
+            f"There is no tensor of shape {shape_text(shape)}.",
+            expected="lengths of 0 or more",
+            got=shape_text(shape),
+        )
 
 
-stack = Op(
-    name="stack",
-    symbol="☰",
+def known_lengths(known: Sequence[Any]) -> list[int | None]:
+    """The lengths whose values are known, as ints; None for the others."""
+    return [None if n is None else int(n) for n in known]
+
+
+# reshape
+
+
+def _filled(size: int | None, new: Sequence[int | None], old: Sequence[int | None]) -> list[Any]:
+    """The new lengths with the one that is missing, None or -1, worked out if that can be done.
+
+    size: the number of elements.  Raises ShapeError where they do not fit.
+    """
+    missing = [i for i, n in enumerate(new) if n in (None, -1)]
+    known = math.prod(n for n in new if n not in (None, -1))
+    fits = sum(n == -1 for n in new) <= 1 and all(n is None or n >= -1 for n in new)
+    if fits and size is not None and len(missing) <= 1:
+        fits = size == known if not missing else known > 0 and size % known == 0
+    if not fits:
+        raise ShapeError(
+            f"A tensor of shape {shape_text(old)} cannot take the shape {shape_text(new)}.",
+            expected=f"{size} elements" if size is not None else "at most one length of -1",
+            got=shape_text(new),
+        )
+    one = size // known if size is not None and len(missing) == 1 else None
+    return [one if i in missing else n for i, n in enumerate(new)]
+
+
+def _size(x: TensorType) -> int | None:
+    return None if None in x.shape else math.prod(n or 0 for n in x.shape)
+
+
+def _reshape_value(x: Any, *new: int) -> Any:
+    lengths = [int(n) for n in new]
+    return np.reshape(x, _filled(x.size, lengths, x.shape))
+
+
+def _reshape_view(
+    shape: tuple[int, ...], strides: tuple[int, ...], /, **params: Any
+) -> Layout | None:
+    expected = 1
+    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if n != 1 and stride != expected:
+            return None
+        expected *= n
+    steps: list[int] = []
+    step = 1
+    new = _filled(expected, params["shape"], shape)
+    for n in reversed(new):
+        steps.append(step)
+        step *= n
+    return 0, tuple(new), tuple(reversed(steps))
+
+
+def _reshaped(x: Any, shape: Any = (-1,), ndim: int | None = None) -> Variable:
+    """A shape of plain ints is a parameter of `reshape`, any other one goes to `reshape_to`."""
+    new = lengths_of(shape, ndim)
+    if all(isinstance(n, Constant) for n in new):
+        return reshape.each(x, tuple(int(n.data) for n in new if isinstance(n, Constant)))[0]
+    return reshape_to(x, new)
+
+
+reshape: Op = Op(
+    name="reshape",
+    symbol="⬚",
     category=CATEGORY,
-    method=False,
-    doc="Tensors of one shape put side by side along a new axis.",
-    examples=(Example(((2, 3), (2, 3)), {"axis": 0}), Example(((3,), (3,)), {"axis": 1})),
-    ports=(Port("tensors", variadic=True),),
-    params=(Param("axis", "int", 0, "where the new axis goes"),),
-    infer=_stack_type,
-    numpy=lambda *tensors, axis: np.stack(tensors, axis=axis),
-    grad=_stack_grad,
-)
-
-
-# creation
-
-full = Op(
-    name="full",
-    symbol="▦",
-    category=CATEGORY,
-    method=False,
-    doc="A tensor of the given shape with the value everywhere.",
-    examples=(Example(((),), {"shape": (2, 3)}),),
-    ports=(Port("value"),),
-    params=(Param("shape", "ints", (1,), "the shape"),),
-    infer=lambda value, shape: TensorType(value.dtype, shape),
-    numpy=lambda value, shape: np.full(shape, value),
-    grad=lambda g, y, value, shape: [OPS["sum"](g)],
-)
-
-positions = Op(
-    name="positions",
-    symbol="0…n",
-    category=CATEGORY,
-    method=False,
-    doc="The integers from 0 up to, not including, the length of the first axis of x.",
-    examples=(Example(((4, 2),)),),
+    doc="The same elements in another shape; one length may be -1 and is worked out.",
+    examples=(Example(((2, 3),), {"shape": (3, -1)}), Example(((2, 3),), {"shape": (6, 1)})),
     ports=(Port("x"),),
-    infer=lambda x: TensorType("int64", x.shape[:1] or (None,), (False,)),
-    numpy=lambda x: np.arange(np.shape(x)[0], dtype="int64"),
-    from_shape=True,
+    params=(Param("shape", "ints", (-1,), "the new shape"),),
+    infer=lambda x, shape: TensorType(x.dtype, _filled(_size(x), shape, x.shape)),
+    numpy=lambda x, shape: _reshape_value(x, *shape),
+    grad=lambda g, y, x, shape: [reshape_like(g, x)],
+    view=_reshape_view,
+    call=_reshaped,
+    dtypes=EVERY,
+    conjugates=False,
+)
+
+
+def _reshape_to_type(x: TensorType, *new: TensorType, known: Sequence[Any]) -> TensorType:
+    check_lengths(new)
+    given = known_lengths(known[1:])
+    filled = _filled(_size(x), given, x.shape)
+    return TensorType(x.dtype, filled, [n == 1 for n in given])
+
+
+reshape_to: Op = Op(
+    name="reshape_to",
+    symbol="⬚",
+    category=CATEGORY,
+    method=False,
+    doc="The same elements in a shape that is computed; one length may be -1 and is worked out.",
+    examples=(
+        Example(draw=lambda rng: [rng.uniform(-3, 3, (2, 3)), 3, -1]),
+        Example(draw=lambda rng: [rng.uniform(-3, 3, (4,)), 2, 1, 2]),
+    ),
+    ports=(Port("x"), Port("lengths", "the length of each axis", variadic=True)),
+    infer=_reshape_to_type,
+    numpy=_reshape_value,
+    reads_values=True,
+    grad=lambda g, y, x, *new: [reshape_like(g, x), *(None for _ in new)],
+    dtypes=EVERY,
+    conjugates=False,
+)
+
+reshape_like: Op = Op(
+    name="reshape_like",
+    symbol="⬚",
+    category=CATEGORY,
     hidden=True,
-    no_grad="it counts",
+    doc="The elements of x in the shape of the model.",
+    examples=(Example(((2, 3), (6,))),),
+    ports=(Port("x"), Port("model")),
+    infer=lambda x, model: model.with_dtype(x.dtype),
+    numpy=lambda x, model: _reshape_value(x, *model.shape),
+    grad=lambda g, y, x, model: [reshape_like(g, x), None],
+    dtypes=EVERY,
+    conjugates=False,
 )
 
 
-def _like(value: int) -> Any:
-    return lambda x: OPS["fill"](x, OPS["cast"](value, x.dtype))
+def _flatten(x: Variable, ndim: int = 1) -> Variable:
+    if ndim > max(x.ndim, 1):
+        raise ParameterError(
+            f"A tensor of {x.ndim} dimensions cannot be flattened to {ndim}.",
+            port="ndim",
+            expected=f"1 to {max(x.ndim, 1)}",
+            got=str(ndim),
+        )
+    if ndim == x.ndim:
+        return x
+    # Not -1, which has no answer where another axis is empty.
+    last = -1 if ndim == 1 else OPS["count"](x, tuple(range(ndim - 1, x.ndim)))
+    y = _reshaped(x, [*lengths(x)[: ndim - 1], last])
+    stretches = all(x.broadcastable[ndim - 1 :]) and not y.broadcastable[-1]
+    return addbroadcast(y, ndim - 1) if stretches else y
 
 
-zeros_like = composed(
-    "zeros_like",
-    symbol="0",
+flatten = composed(
+    "flatten",
+    symbol="▤",
     category=CATEGORY,
-    doc="Zeros of the same shape and dtype.",
-    body=_like(0),
+    aliases=("ravel",),
+    doc="All elements in one row; or only the last axes put together, so that ndim are left.",
+    params=(Param("ndim", "int", 1, "how many axes the result has", min=1),),
+    body=_flatten,
+    dtypes=EVERY,
+    examples=(Example(((2, 3),)), Example(((2, 3, 4),), {"ndim": 2}), Example(((),))),
 )
 
-ones_like = composed(
-    "ones_like",
-    symbol="1",
+
+def merged(x: Variable, axes: Sequence[int]) -> Variable:
+    """The tensor with the axes, counted from the front, put together as one last axis."""
+    order = _last(x.ndim, axes)
+    turned = transpose(x, order)
+    if not axes:
+        return dimshuffle(turned, (*range(x.ndim), None))
+    return turned if len(axes) == 1 else flatten(turned, x.ndim - len(axes) + 1)
+
+
+def parted(row: Variable, x: Variable, axes: Sequence[int]) -> Variable:
+    """The reverse of `merged`: its axes are those of x again."""
+    order = _last(x.ndim, axes)
+    turned = row if len(axes) == 1 else reshape_like(row, transpose(x, order))
+    return transpose(turned, [order.index(a) for a in range(x.ndim)])
+
+
+def _last(ndim: int, axes: Sequence[int]) -> list[int]:
+    return [*(a for a in range(ndim) if a not in axes), *axes]
+
+
+# Shapes that are stated
+
+
+def _stated(shape: Sequence[int | None], wanted: Sequence[int | None]) -> list[int | None]:
+    """What is known of the lengths; raises ShapeError where it differs from what is wanted."""
+    pairs = list(zip(shape, wanted, strict=True))
+    if any(w not in (None, -1, n) and n is not None for n, w in pairs):
+        raise ShapeError(
+            f"The shape is {shape_text(shape)}, but it was said to be "
+            f"{shape_text([None if n == -1 else n for n in wanted])}.",
+            expected=shape_text([None if n == -1 else n for n in wanted]),
+            got=shape_text(shape),
+        )
+    return [w if n is None and w != -1 else n for n, w in pairs]
+
+
+def _specify_type(x: TensorType, *wanted: TensorType, known: Sequence[Any]) -> TensorType:
+    check_lengths(wanted)
+    if len(wanted) != x.ndim:
+        raise ShapeError(
+            f"{x} has {x.ndim} axes, but {len(wanted)} lengths are stated.",
+            expected=f"{x.ndim} lengths",
+            got=str(len(wanted)),
+        )
+    return TensorType(x.dtype, _stated(x.shape, known_lengths(known[1:])), x.broadcastable)
+
+
+def _specify_value(x: Any, *wanted: Any) -> Any:
+    _stated(x.shape, [int(n) for n in wanted])
+    return x
+
+
+def _specified(x: Any, *shape: Any) -> Variable:
+    """The shape as one argument, in which None stands for any length."""
+    x = as_variable(x)
+    (wanted,) = shape
+    if isinstance(wanted, list | tuple):
+        wanted = [-1 if n is None else n for n in wanted]
+    return specify_shape.each(x, lengths_of(wanted, x.ndim))[0]
+
+
+specify_shape: Op = Op(
+    name="specify_shape",
+    symbol="⟨n⟩!",
     category=CATEGORY,
-    doc="Ones of the same shape and dtype.",
-    body=_like(1),
+    doc="The tensor itself, which must have these lengths; -1 stands for any.",
+    examples=(
+        Example(draw=lambda rng: [rng.uniform(-3, 3, (2, 3)), 2, 3]),
+        Example(draw=lambda rng: [rng.uniform(-3, 3, (2, 3)), -1, 3]),
+    ),
+    ports=(Port("x"), Port("lengths", "the length of each axis", variadic=True)),
+    infer=_specify_type,
+    numpy=_specify_value,
+    reads_values=True,
+    call=_specified,
+    grad=lambda g, y, x, *wanted: [g, *(None for _ in wanted)],
+    dtypes=EVERY,
+    conjugates=False,
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from engine.graph import OPS, Apply, Variable
 from engine.op import restore_axes
+from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp
 from engine.ops.logic import cast, fill
 from engine.ops.reductions import count, max, mean, sum
-from engine.ops.shape import dimshuffle
 from engine.rewrite.canonicalize import canonicalize
 from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.products import Product
@@ -77,11 +77,16 @@ def _shape_source(v: Variable, view: View) -> Variable:
     return v
 
 
+def states_dtype(node: Apply) -> bool:
+    """Whether a sum or mean was told in which dtype to add up or to give its result."""
+    return node.params["dtype"] is not None or node.params["acc_dtype"] is not None
+
+
 @canonicalize.computed(["sum"], example=lambda x, y: sum(fill(x, sum(y))))
 def sum_of_filled(node: Apply, view: View) -> Variable | None:
     """The sum of n equal numbers is n times the number."""
     filled = node.inputs[0].owner
-    if filled is None or filled.op is not fill or node.out.ndim:
+    if filled is None or filled.op is not fill or node.out.ndim or states_dtype(node):
         return None
     model, value = filled.inputs
     if value.ndim or model.ndim != filled.out.ndim:
@@ -89,7 +94,9 @@ def sum_of_filled(node: Apply, view: View) -> Variable | None:
     return value * cast(count(model), node.out.dtype)
 
 
-@canonicalize.computed(["sum", "mean", "max", "min"], example=lambda x: max(sum(x, 1, True), 1))
+@canonicalize.computed(
+    ["sum", "prod", "mean", "max", "min"], example=lambda x: max(sum(x, 1, keepdims=True), 1)
+)
 def fold_one_element(node: Apply, view: View) -> Variable | None:
     """Folding an axis of length 1 changes nothing, but that the axis may go."""
     x = node.inputs[0]
@@ -106,6 +113,8 @@ def scale_after_summing(node: Apply, view: View) -> Variable | None:
     """What is the same for every term is multiplied once with the sum."""
     x = node.inputs[0]
     if x.dtype in DISCRETE or x.owner is None or x.owner.op.name not in PRODUCTS:
+        return None
+    if states_dtype(node):
         return None
     form = view.product(x)
     if form.cancelled or not form.is_sound():
@@ -139,11 +148,11 @@ def keep_summed_axes(node: Apply, view: View) -> Variable | None:
     folded = node.inputs[0].owner
     if folded is None or folded.op.fold is None or folded.params["keepdims"]:
         return None
-    x, axis = folded.inputs[0], folded.params["axis"]
-    restored = restore_axes(folded.out, x, axis, False).owner
+    x = folded.inputs[0]
+    restored = restore_axes(folded.out, x, folded.params["axis"], False).owner
     if restored is None or restored.params != node.params:
         return None
-    return folded.op(x, axis=axis, keepdims=True)
+    return folded.op.apply([x], {**folded.params, "keepdims": True}).out
 
 
 @canonicalize.computed(["dimshuffle"], example=lambda x: x.dimshuffle(1, "x", 0).dimshuffle(2, 0))

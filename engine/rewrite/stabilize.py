@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from engine.graph import Apply, Variable
+from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp, expm1, log, log1p
 from engine.ops.nnet import logsoftmax, sigmoid, softmax, softplus
 from engine.ops.reductions import max, sum
-from engine.ops.shape import dimshuffle
 from engine.rewrite.measure import is_never_positive
 from engine.rewrite.pattern import Sides
 from engine.rewrite.products import FAMILY as PRODUCTS

@@ -7,78 +7,76 @@ submodules (`T.nnet`, `T.signal.pool`, ...) are the modules in this folder, foun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-import numpy as np
-
 import engine.ops  # noqa: F401 -- declares the ops
 from engine.config import config
 from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobian
-from engine.graph import OPS, Constant, Variable, as_variable
+from engine.graph import OPS, Variable
 from engine.numeric_grad import verify_grad
 from engine.ops.changing import inc_subtensor, set_subtensor
 from engine.ops.places import ravel_multi_index, unravel_index
 from engine.ops.selection import choose, nonzero, to_one_hot
+from engine.tensor.basic import (
+    as_tensor,
+    as_tensor_variable,
+    broadcast_arrays,
+    broadcast_shape,
+    concatenate,
+    constant,
+    empty,
+    full,
+    horizontal_stack,
+    identity,
+    join,
+    mgrid,
+    ogrid,
+    ones,
+    split,
+    stacklists,
+    vertical_stack,
+    zeros,
+)
 from engine.types import KINDS, PREFIXES, TensorType
 
 __all__ = [
     "Lop",
     "Rop",
     "TensorType",
+    "as_tensor",
     "as_tensor_variable",
+    "broadcast_arrays",
+    "broadcast_shape",
     "choose",
     "concatenate",
     "constant",
+    "empty",
+    "full",
     "grad",
     "hessian",
     "hessian_vector_product",
+    "horizontal_stack",
+    "identity",
     "inc_subtensor",
     "jacobian",
     "join",
+    "mgrid",
     "nonzero",
+    "ogrid",
     "ones",
     "ravel_multi_index",
     "set_subtensor",
+    "split",
+    "stacklists",
     "to_one_hot",
     "unravel_index",
     "verify_grad",
+    "vertical_stack",
     "zeros",
 ]
-
-as_tensor_variable = as_variable
-
-
-def constant(value: Any, name: str | None = None, dtype: str | None = None) -> Variable:
-    """A constant."""
-    return Constant(value, dtype, name)
-
-
-def join(axis: int, *tensors: Any) -> Variable:
-    """Tensors put together along an existing axis; Theano has the axis first."""
-    return OPS["join"](list(tensors), axis)
-
-
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
-    """Tensors put together along an existing axis; NumPy has the axis last."""
-    return OPS["join"](tensors, axis)
-
-
-def zeros(shape: int | Sequence[int], dtype: str | None = None) -> Variable:
-    """Zeros of the given shape, of floatX unless a dtype is given."""
-    return _filled(0, shape, dtype)
-
-
-def ones(shape: int | Sequence[int], dtype: str | None = None) -> Variable:
-    """Ones of the given shape, of floatX unless a dtype is given."""
-    return _filled(1, shape, dtype)
-
-
-def _filled(value: int, shape: int | Sequence[int], dtype: str | None) -> Variable:
-    lengths = (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
-    return OPS["full"](Constant(value, dtype or config.floatX), lengths)
 
 
 def _type_named(name: str) -> TensorType | None:

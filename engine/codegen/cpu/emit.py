@@ -152,15 +152,13 @@ class _Emitter:
     # Accumulators.
 
     def _start(self, fold: Fold) -> None:
-        start = _start(fold)
-        if fold.where:
-            start = "0"
+        start = "0" if fold.where else _start(fold, fold.target.storage.dtype)
         if self.kernel.in_register(fold):
             dtype = fold.target.storage.dtype
             self.accumulators[fold] = name = self._fresh("a", dtype)
             self.blocks[-1].add(f"{name} = {start}")
             if fold.where:
-                self.blocks[-1].add(f"{self._leader(fold)} = {_least(fold.working)}")
+                self.blocks[-1].add(f"{self._leader(fold)} = {_start(fold, fold.working)}")
             return
         block = self.blocks[-1]
         around = {loop for b in self.blocks for loop in (b.loop, *b.loop.outer)}
@@ -187,8 +185,10 @@ class _Emitter:
             return
         total = self.accumulators[fold]
         if fold.where:
-            block.add(f"if {self._filled(fold, self._leader(fold))}:")
-            block.add(f"{self._leader(fold)} = {self._operand(fold, fold.operands['x'])}", 1)
+            leads = self._filled(fold, self._leader(fold))
+            leader = self._operand(fold, fold.operands["x"])
+            block.add(f"if {leads}:")
+            block.add(f"{self._leader(fold)} = {leader}", 1)
             block.add(f"{total} = {self._position(fold)}", 1)
         else:
             text = _result(self._filled(fold, total), storage.dtype, storage.dtype)
@@ -328,8 +328,7 @@ def _loaded(place: str, dtype: str) -> str:
     return f"{place} != 0" if dtype == "bool" else place
 
 
-def _start(fold: Fold) -> str:
-    dtype = fold.target.storage.dtype
+def _start(fold: Fold, dtype: str) -> str:
     match fold.start:
         case "LOWEST":
             return _least(dtype)
