@@ -15,6 +15,7 @@ from engine.codegen.numpy import interpret
 from engine.errors import CompileError, EngineError
 from engine.grad import grad
 from engine.graph import OPS, Graph, Variable
+from engine.inference import infer_types
 from engine.op import Op
 from engine.rewrite import optimize
 from engine.types import DISCRETE, FLOATS, TensorType
@@ -84,6 +85,8 @@ def graphs(draw: Any, dtypes: Sequence[str], ops: Sequence[str]) -> Grown:
         arguments = [*chosen[:fixed], *([chosen[fixed:]] if op.variadic else [])]
         try:
             outputs = op.each(*arguments, **(example.params if example else {}))
+            shapes = {v: a.shape for v, a in grown.given().items()}
+            infer_types(Graph(grown.inputs, outputs), shapes)  # NumPy stretches more than we do
             found = interpret(outputs, dict(zip(grown.made, known, strict=True)))
         except EngineError:
             continue
@@ -159,7 +162,8 @@ SLOPING = [name for name in GROWING if OPS[name].grad or OPS[name].body]
 @quick
 def test_gradients_agree_with_differences(grown: Grown) -> None:
     outputs = [v for v in grown.results() if v.dtype in FLOATS]
-    assume(outputs)
+    # Differences as small as these need all digits of float64.
+    assume(outputs and not any(v.dtype in {"float16", "float32"} for v in grown.made))
     cost = weighed(outputs, interpret(outputs, grown.given()))
     gradients = interpret(grad(cost, grown.inputs, disconnected_inputs="ignore"), grown.given())
     rng = np.random.default_rng(5)
