@@ -5,12 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+CHOICES = {
+    "floatX": ("float16", "float32", "float64"),
+    "cast_policy": ("custom", "numpy+floatX", "simple"),
+}
+
 
 @dataclass
 class Config:
     """Process-wide settings.
 
     floatX: dtype of untyped constructors (`T.matrix`) and of int / int division.
+    cast_policy: which dtype the result of an op has.
+        "custom", Theano's: the dtype that holds all inputs, so int32 * float32 is float64; a
+        Python number takes the smallest dtype that holds it, so that int8 + 1 stays int8.
+        "numpy+floatX": the same, but Python numbers are int64 and floatX, as in NumPy.
+        "simple": whatever is computed is bool, int64, floatX, or the complex dtype as wide as
+        floatX; so int32 * float32 is floatX.
     on_unused_input: what `function` does with an input nothing depends on:
         "raise", "warn" or "ignore".
     compute_test_value: what is done with `x.tag.test_value` while graphs are built: "off",
@@ -21,9 +32,12 @@ class Config:
     optimizer_including, optimizer_excluding: rules that this mode has besides or leaves out:
         names, tags or phases with colons between them.
     profile: whether functions are profiled that are not told.
+
+    The settings of dtypes are to be chosen before expressions are built.
     """
 
     floatX: str = "float64"
+    cast_policy: str = "custom"
     on_unused_input: str = "raise"
     compute_test_value: str = "off"
     exception_verbosity: str = "low"
@@ -32,6 +46,14 @@ class Config:
     optimizer_including: str = ""
     optimizer_excluding: str = ""
     profile: bool = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        choices = CHOICES.get(name)
+        if choices is not None and value not in choices:
+            raise ValueError(
+                f"config.{name} cannot be {value!r}; it is {' or '.join(map(repr, choices))}."
+            )
+        super().__setattr__(name, value)
 
 
 config = Config()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from engine.errors import (
     DisconnectedInputError,
+    EngineError,
     NullGradientError,
     ParameterError,
     ShapeError,
     TypeMismatchError,
 )
 from engine.graph import OPS, Apply, Constant, Variable, as_variable, substitute, walk
-from engine.op import zero_gradient
+from engine.op import Gradients, unbroadcast, zero_gradient
 from engine.scan import scan
 from engine.types import COMPLEX, DISCRETE
 
@@ -201,6 +202,7 @@ def pullback(
     order = walk(gradients, stop=lambda v: v in blocked)
     active = _dependents(order, wrt, blocked)
     flowing: dict[Variable, Variable] = {v: g for v, g in gradients.items() if v in active}
+    selected: set[Variable] = set()
     for node in reversed(order):
         reaching = [v for v in node.inputs if v in active]
         if nulls is not None:
@@ -212,12 +214,49 @@ def pullback(
                 continue
         if not reaching or not any(v in flowing for v in node.outputs):
             continue
-        for v, g in zip(node.inputs, _gradients_of(node, flowing), strict=True):
+        below = any(v in selected for v in node.outputs)
+        if below or node.op.selects:
+            selected.update(reaching)
+        found = _gradients_of(node, flowing, below)
+        for v, g, port in zip(node.inputs, found, _ports(node), strict=True):
             if g is None or v not in active:
                 continue
+            if isinstance(g, str):
+                if nulls is None:
+                    raise _no_gradient(node, g, port)
+                nulls[v] = g
+                continue
             g = _fit(g, v)
-            flowing[v] = flowing[v] + g if v in flowing else g
+            # Zeros are not worth adding; but a variable that only they reach does have a gradient.
+            if v not in flowing or _is_zero(flowing[v]):
+                flowing[v] = g
+            elif not _is_zero(g):
+                flowing[v] = _fit(flowing[v] + g, v)
     return [flowing.get(v) for v in wrt]
+
+
+def _ports(node: Apply) -> list[str]:
+    """The name of the port of each input."""
+    names = [p.name for p in node.op.ports]
+    more = len(node.inputs) - len(names)
+    return names[: len(node.inputs)] + names[-1:] * more
+
+
+def _no_gradient(node: Apply, why: str | None, port: str | None = None) -> EngineError:
+    by = f" by {port}" if port else ""
+    error = NullGradientError(
+        f"There is no gradient{by} here: {why}.",
+        port=port,
+        hint="Keep this op out of the cost, or list its result in consider_constant.",
+    )
+    return node.located(error)
+
+
+def _is_zero(g: Variable) -> bool:
+    """Whether a gradient is zeros as zero_gradient makes them."""
+    if g.owner is not None and g.owner.op is OPS["fill"]:
+        g = g.owner.inputs[1]
+    return isinstance(g, Constant) and not g.data.any()
 
 
 def _dependents(
@@ -231,25 +270,54 @@ def _dependents(
     return active
 
 
-def _gradients_of(node: Apply, flowing: Mapping[Variable, Variable]) -> Sequence[Variable | None]:
+def _gradients_of(node: Apply, flowing: Mapping[Variable, Variable], below: bool) -> Gradients:
+    """The gradients for the inputs of an apply; `below` says whether it is below a selection."""
     op = node.op
-    if op.grad is None:
-        raise node.located(
-            NullGradientError(
-                f"There is no gradient here: {op.no_grad}.",
-                hint="Keep this op out of the cost, or list its result in consider_constant.",
-            )
-        )
-    sweep = (pullback,) if op.higher_order else ()
     gs = [flowing[v] if v in flowing else zero_gradient(v) for v in node.outputs]
+    if all(map(_is_zero, gs)):
+        return [zero_gradient(v) for v in node.inputs]
+    if op.grad is None:
+        raise _no_gradient(node, op.no_grad)
     turns = op.conjugates and any(v.dtype in COMPLEX for v in (*node.inputs, *node.outputs))
     if turns:
         gs = [_conjugate(g) for g in gs]
+    sweep = (pullback,) if op.higher_order else ()
     if len(node.outputs) == 1:
         found = op.grad(*sweep, gs[0], node.out, *node.inputs, **node.params)
     else:
         found = op.grad(*sweep, tuple(gs), node.outputs, *node.inputs, **node.params)
-    return [None if g is None else _conjugate(g) for g in found] if turns else found
+    # What is not linear in a complex g, as its conjugate, has no slope to multiply it with.
+    linear = op.conjugates or gs[0].dtype not in COMPLEX
+    if below and op.slopes is not None and not op.selects and linear:
+        found = _zero_where_unselected(node, op.slopes, gs[0], found)
+    return [_conjugate(g) if isinstance(g, Variable) else g for g in found] if turns else found
+
+
+def _zero_where_unselected(
+    node: Apply, slopes: Callable[..., Gradients], g: Variable, plain: Gradients
+) -> Gradients:
+    """The gradients of an elementwise op, zero wherever g is, whatever it is multiplied with.
+
+    A branch that is not taken gets zeros, but where its slope is infinite or NaN, as that of
+    sqrt(x) at 0, their product would be NaN and spoil the other branch's gradient.
+    """
+    if node.out.dtype in DISCRETE:
+        return plain
+    own = {v for v in (node.out, *node.inputs) if not isinstance(v, Constant)}
+    found: list[Variable | str | None] = []
+    for x, as_it_is, slope in zip(node.inputs, plain, slopes(node.out, *node.inputs), strict=True):
+        flows = isinstance(as_it_is, Variable) and not _is_zero(as_it_is)
+        if flows and isinstance(slope, Variable) and _depends(slope, own):
+            found.append(unbroadcast(OPS["multiply_no_nan"](g, slope), x))
+        else:
+            found.append(as_it_is)
+    return found
+
+
+def _depends(v: Variable, on: set[Variable]) -> bool:
+    """Whether an expression reads one of the variables."""
+    steps = walk([v], stop=lambda x: x in on)
+    return v in on or any(x in on for step in steps for x in step.inputs)
 
 
 def _conjugate(g: Variable) -> Variable:

@@ -148,6 +148,12 @@ class Variable:
     def __rmod__(self, other: Any) -> Variable:
         return OPS["mod"](other, self)
 
+    def __divmod__(self, other: Any) -> list[Variable]:
+        return OPS["divmod"].each(self, other)
+
+    def __rdivmod__(self, other: Any) -> list[Variable]:
+        return OPS["divmod"].each(other, self)
+
     def __pow__(self, other: Any) -> Variable:
         return OPS["pow"](self, other)
 
@@ -166,14 +172,44 @@ class Variable:
     def __abs__(self) -> Variable:
         return OPS["abs"](self)
 
+    def __ceil__(self) -> Variable:
+        return OPS["ceil"](self)
+
+    def __floor__(self) -> Variable:
+        return OPS["floor"](self)
+
+    def __trunc__(self) -> Variable:
+        return OPS["trunc"](self)
+
     def __and__(self, other: Any) -> Variable:
         return OPS["and_"](self, other)
+
+    def __rand__(self, other: Any) -> Variable:
+        return OPS["and_"](other, self)
 
     def __or__(self, other: Any) -> Variable:
         return OPS["or_"](self, other)
 
+    def __ror__(self, other: Any) -> Variable:
+        return OPS["or_"](other, self)
+
     def __xor__(self, other: Any) -> Variable:
         return OPS["xor"](self, other)
+
+    def __rxor__(self, other: Any) -> Variable:
+        return OPS["xor"](other, self)
+
+    def __lshift__(self, other: Any) -> Variable:
+        return OPS["left_shift"](self, other)
+
+    def __rlshift__(self, other: Any) -> Variable:
+        return OPS["left_shift"](other, self)
+
+    def __rshift__(self, other: Any) -> Variable:
+        return OPS["right_shift"](self, other)
+
+    def __rrshift__(self, other: Any) -> Variable:
+        return OPS["right_shift"](other, self)
 
     def __invert__(self) -> Variable:
         return OPS["invert"](self)
@@ -261,6 +297,16 @@ class Variable:
         return OPS["transpose"](self)
 
     @property
+    def real(self) -> Variable:
+        """The real part."""
+        return OPS["real"](self)
+
+    @property
+    def imag(self) -> Variable:
+        """The imaginary part."""
+        return OPS["imag"](self)
+
+    @property
     def shape(self) -> Variable:
         """The lengths of the axes, an int64 vector."""
         return OPS["shape"](self)
@@ -326,6 +372,8 @@ def as_variable(value: Any, name: str | None = None) -> Variable:
     try:
         array = value if isinstance(value, bool | int | float | complex) else np.asarray(value)
         return Constant(array, name=name)
+    except EngineError:
+        raise
     except (TypeError, ValueError) as error:
         raise TypeMismatchError(
             f"{type(value).__name__} cannot be made a tensor.",

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -24,19 +25,29 @@ from engine.types import (
     DISCRETE,
     FLOATS,
     INTEGERS,
+    SMALL,
     Shape,
     TensorType,
     broadcast,
+    literal_dtype,
     normalize_axes,
     to_float,
     upcast,
 )
 
+PLAIN = (bool, int, float, complex)
+"""What Python has of numbers."""
+
 ParamType = Literal[
     "int", "float", "bool", "string", "axis", "ints", "dtype", "shape", "index", "graph"
 ]
-DtypeRule = Callable[[Sequence[str]], tuple[str, str]]
-"""From the inputs' dtypes to the dtype computed in and the dtype of the result."""
+Gradients = Sequence[Variable | str | None]
+DtypeRule = Callable[[Sequence[str]], tuple[str | tuple[str, ...], str]]
+"""From the inputs' dtypes to the dtype computed in and the dtype of the result.
+
+The former may be several, one for each input, where not all are cast to the same.  The last one
+is what `T` in a kernel's text stands for.
+"""
 
 
 @dataclass(frozen=True)
@@ -112,8 +123,13 @@ class Op:
         from constants and known lengths, else None.
     numpy: `(*arrays, **params)` to the result(s): the meaning, with which all else is compared.
     grad: `(g, y, *inputs, **params)` to a list with the gradient for each input as an
-        expression, None where there is no path; g and y are tuples where there are several
-        results.  no_grad: why there is none.
+        expression, None where there is no path, a text that says why where there is a path but no
+        formula; g and y are tuples where there are several results.
+    no_grad: why there is none.
+    slopes: the derivatives of an elementwise op by its inputs, `(y, *inputs)`, by which grad
+        multiplies g; made of grad.
+    selects: whether parts of the inputs do not get to the result, as the branch that switch does
+        not take.  No zero gradient on its way back from there becomes NaN.
     conjugates: whether grad is written for real numbers and, for complex ones, stands for the
         derivative of a holomorphic function, whose conjugate is what flows back (the sweep sees
         to that).  False for ops that only move elements or treat complex numbers themselves.
@@ -150,8 +166,10 @@ class Op:
     numpy: Callable[..., Any] | None
     results: tuple[str, ...] = ("out",)
     params: tuple[Param, ...] = ()
-    grad: Callable[..., Sequence[Variable | None]] | None = None
+    grad: Callable[..., Gradients] | None = None
     no_grad: str | None = None
+    slopes: Callable[..., Gradients] | None = None
+    selects: bool = False
     conjugates: bool = True
     overrides_gradient: bool = False
     reads_values: bool = False
@@ -286,9 +304,14 @@ class Op:
         """The result of the op on variables, numbers or arrays.
 
         An op with several results gives a list of them, which the type cannot say; `each` does.
+        An associative op takes any number of them: add(x, y, z) is add(add(x, y), z).
         """
         if self.call is not None:
             return self.call(*args, **kwargs)  # type: ignore[no-any-return]
+        if self.associative and len(args) > len(self.ports) and not kwargs:
+            alone = all(isinstance(a, PLAIN) for a in args)
+            out: Variable = reduce(self, args if alone else map(as_variable, args))
+            return out
         outputs = self.each(*args, **kwargs)
         return outputs[0] if len(outputs) == 1 else outputs  # type: ignore[return-value]
 
@@ -329,11 +352,43 @@ class Op:
             elif port.name not in given:
                 raise ParameterError(f"{self.name} needs an input {port.name!r}.", port=port.name)
         inputs: list[Variable] = []
-        for port in self.ports:
-            value = given[port.name]
-            inputs += map(as_variable, value) if port.variadic else [as_variable(value)]
+        alone = self.is_elementwise or self.body is not None
+        numbers = [given[port.name] for port in self.ports if alone]
+        if numbers and all(isinstance(v, PLAIN) for v in numbers):
+            inputs = self._constants(numbers)
+        else:
+            for port in self.ports:
+                value = given[port.name]
+                inputs += map(as_variable, value) if port.variadic else [as_variable(value)]
         params = {p.name: _frozen(p, given.get(p.name, p.default)) for p in self.params}
         return inputs, params
+
+    def _constants(self, numbers: Sequence[bool | int | float | complex]) -> list[Variable]:
+        """Python numbers as constants, where the op gets nothing else.
+
+        No tensor is there whose narrow dtype is to be kept: whole numbers are int64, so that
+        pow(2, 7) is 128 and not the -128 of int8, and sqrt(2) has all the digits of floatX.
+        """
+        if config.cast_policy != "custom":
+            return list(map(as_variable, numbers))
+        dtypes = [literal_dtype(v) for v in numbers]
+        whole = config.floatX if self._makes_floats(dtypes) else "int64"
+        wide = dict.fromkeys(SMALL, whole)
+        wide |= dict.fromkeys(FLOATS, config.floatX)
+        return [Constant(v, wide.get(d, d)) for v, d in zip(numbers, dtypes, strict=True)]
+
+    def _makes_floats(self, dtypes: Sequence[str]) -> bool:
+        """Whether the result of an elementwise op is inexact."""
+        try:
+            return self.rule is not None and self.rule(dtypes)[1] not in DISCRETE
+        except TypeMismatchError:
+            return False  # they will be refused when the types are checked
+
+    def working(self, dtypes: Sequence[str]) -> tuple[str, ...]:
+        """The dtypes that the inputs of an elementwise op are cast to."""
+        assert self.rule is not None
+        working, _ = self.rule(dtypes)
+        return (working,) * len(dtypes) if isinstance(working, str) else working
 
     def evaluate(self, *arrays: Any, **params: Any) -> Any:
         """The NumPy value, in the dtypes of the type rule."""
@@ -342,9 +397,11 @@ class Op:
         if self.rule is None:
             return self.numpy(*arrays, **params)
         values = [np.asarray(a) for a in arrays]
-        working, result = self.rule([v.dtype.name for v in values])
+        dtypes = [v.dtype.name for v in values]
+        _, result = self.rule(dtypes)
+        pairs = zip(values, self.working(dtypes), strict=True)
         with np.errstate(all="ignore"):
-            out = self.numpy(*(v.astype(working, copy=False) for v in values), **params)
+            out = self.numpy(*(v.astype(d, copy=False) for v, d in pairs), **params)
         return np.asarray(out).astype(result, copy=False)
 
 
@@ -504,6 +561,23 @@ def arithmetic(dtypes: Sequence[str]) -> tuple[str, str]:
     return upcasting(dtypes)
 
 
+def of_reals(rule: DtypeRule) -> DtypeRule:
+    """The rule, where complex numbers are refused."""
+
+    def checked(dtypes: Sequence[str]) -> tuple[str | tuple[str, ...], str]:
+        for dtype in dtypes:
+            if dtype in COMPLEX:
+                raise TypeMismatchError(
+                    "This is not defined for complex numbers.",
+                    expected="real numbers",
+                    got=dtype,
+                    hint="Take the real part, the imaginary part or the absolute value first.",
+                )
+        return rule(dtypes)
+
+    return checked
+
+
 # makers
 
 
@@ -514,15 +588,16 @@ def elementwise(
     category: str,
     numpy: Callable[..., Any],
     scalar: str | None,
-    grad: Callable[..., Sequence[Variable | None]] | None = None,
+    grad: Callable[..., Gradients] | None = None,
     rule: DtypeRule = upcasting,
+    examples: tuple[Example, ...] = (),
     **facts: Any,
 ) -> Op:
     """An op on each element, with broadcasting.
 
     The ports are the parameters of `numpy`.  The gradients may have the broadcast shape; they
     are summed back to the shape of each input here.  Without a text for `scalar` native code
-    calls `numpy`.
+    calls `numpy`.  Unless examples are given, there are some of all the ways to stretch.
     """
     ports = tuple(Port(p) for p in inspect.signature(numpy).parameters)
     used = set(re.findall(r"\{(\w+)\}", scalar or ""))
@@ -532,14 +607,18 @@ def elementwise(
     def infer(*types: TensorType) -> TensorType:
         return broadcast(types).with_dtype(rule([t.dtype for t in types])[1])
 
-    def summed_grad(g: Variable, y: Variable, *inputs: Variable) -> list[Variable | None]:
+    def summed_grad(g: Variable, y: Variable, *inputs: Variable) -> Gradients:
         assert grad is not None
         if y.dtype in DISCRETE:
             return [zero_gradient(x) for x in inputs]
         return [
-            None if gx is None else unbroadcast(gx, x)
+            unbroadcast(gx, x) if isinstance(gx, Variable) else gx
             for gx, x in zip(grad(g, y, *inputs), inputs, strict=True)
         ]
+
+    def slopes(y: Variable, *inputs: Variable) -> Gradients:
+        assert grad is not None
+        return grad(Constant(1, y.dtype), y, *inputs)
 
     return Op(
         name=name,
@@ -550,14 +629,20 @@ def elementwise(
         numpy=numpy,
         scalar=scalar,
         grad=summed_grad if grad else None,
+        slopes=slopes if grad else None,
         rule=rule,
-        examples=(
-            Example(((2, 3),) * len(ports)),
-            Example(((), *((3,),) * (len(ports) - 1))),
-            Example(((1, 3), *((2, 1),) * (len(ports) - 1))),
-        ),
+        examples=examples or tuple(map(Example, stretched_shapes(len(ports)))),
         **facts,
     )
+
+
+def stretched_shapes(count: int) -> list[tuple[tuple[int, ...], ...]]:
+    """Shapes for so many inputs: all alike, one without axes, and two that stretch both ways."""
+    return [
+        ((2, 3),) * count,
+        ((), *((3,),) * (count - 1)),
+        ((1, 3), *((2, 1),) * (count - 1)),
+    ]
 
 
 def zero_gradient(x: Variable) -> Variable:
@@ -565,6 +650,16 @@ def zero_gradient(x: Variable) -> Variable:
     dtype = x.dtype if x.dtype not in DISCRETE else config.floatX
     zero = as_variable(np.zeros((), dtype))
     return zero if x.ndim == 0 else OPS["fill"](x, zero)
+
+
+def constant_like(value: float, x: Variable) -> Variable:
+    """The number in the dtype of x, so that a float32 gradient stays float32."""
+    return Constant(value, x.dtype if x.dtype not in DISCRETE else config.floatX)
+
+
+def cast_to(x: Variable, dtype: str) -> Variable:
+    """x in a dtype; x itself where it has that already."""
+    return x if x.dtype == dtype else OPS["cast"](x, dtype)
 
 
 def unbroadcast(g: Variable, x: Variable) -> Variable:
@@ -686,6 +781,8 @@ def composed(
 
 def sum_dtype(dtype: str) -> str:
     """Sums and products of small integers are 64 bits wide."""
+    if config.cast_policy == "simple":
+        return upcast("int64" if dtype == "bool" else dtype)
     if dtype in INTEGERS or dtype == "bool":
         return "uint64" if dtype.startswith("uint") else "int64"
     return dtype

@@ -55,6 +55,8 @@ INTEGERS = frozenset(d for d in DTYPES if d.startswith(("int", "uint")))
 DISCRETE = INTEGERS | {"bool"}
 FLOATS = frozenset({"float16", "float32", "float64"})
 COMPLEX = frozenset({"complex64", "complex128"})
+WIDEST = frozenset({"float64", "complex128"})
+"""What nobody gets without asking who works in float32."""
 
 Shape = tuple[int | None, ...]
 
@@ -115,6 +117,11 @@ class TensorType:
 
     def __str__(self) -> str:
         return f"{self.dtype} {shape_text(self.shape)}"
+
+    def __repr__(self) -> str:
+        # As Theano has it: TensorType(float64, matrix).
+        kind = self.name[1:] if self.name != str(self) else shape_text(self.shape)
+        return f"TensorType({self.dtype}, {kind})"
 
     def __call__(self, name: str | None = None) -> Any:
         """A new variable of this type, as in `TensorType("float32", (False,) * 5)("x")`."""
@@ -232,14 +239,34 @@ def _length(n: int | bool | None) -> int | None:
     return int(n)
 
 
-@cache
 def upcast(*dtypes: str) -> str:
-    """The dtype that holds all of `dtypes`: NumPy's promotion, whatever the values are."""
+    """The dtype of what is computed from `dtypes`, whatever the values are.
+
+    By default the one that holds them all, NumPy's promotion; with config.cast_policy "simple"
+    bool, int64, floatX, or the complex dtype as wide as floatX.
+    """
+    dtype = promoted(*dtypes)
+    return _simple(dtype) if config.cast_policy == "simple" else dtype
+
+
+@cache
+def promoted(*dtypes: str) -> str:
+    """The smallest dtype that holds all of `dtypes`, by NumPy's promotion."""
     return str(np.result_type(*(np.dtype(d) for d in dtypes)))
+
+
+def _simple(dtype: str) -> str:
+    if dtype in FLOATS:
+        return config.floatX
+    if dtype in COMPLEX:
+        return complex_dtype(config.floatX)
+    return "int64" if dtype in INTEGERS else dtype
 
 
 def to_float(dtype: str) -> str:
     """The dtype in which a function like exp is computed: 8 and 16 bits give float32."""
+    if config.cast_policy == "simple":
+        return _simple(dtype if dtype in COMPLEX else config.floatX)
     if dtype in FLOATS or dtype in COMPLEX:
         return dtype
     return "float32" if dtype in {"bool", "int8", "int16", "uint8", "uint16"} else "float64"
@@ -256,15 +283,31 @@ def check_ordered(t: TensorType) -> None:
         )
 
 
+def real_dtype(dtype: str) -> str:
+    """The dtype of the real part: half as wide as a complex one, else the dtype itself."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
+def complex_dtype(dtype: str) -> str:
+    """The complex dtype whose parts hold a float of this dtype."""
+    return "complex128" if dtype in {"float64", "complex128"} else "complex64"
+
+
+SMALL = ("int8", "int16", "int32")
+LARGE = ("int64", "uint64")
+
+
 def literal_dtype(value: bool | int | float | complex) -> str:
     """Theano's dtype of a Python number: the smallest int that holds it, float32 if exact.
 
-    1 is int8, 300 int16, 1.5 float32, 1.1 float64 (float32 when floatX is float32).
+    1 is int8, 300 int16, 1.5 float32, 1.1 float64 (floatX where that is narrower).  Unless
+    config.cast_policy is "custom", whole numbers are int64 and floats floatX.
     """
     if isinstance(value, bool):
         return "bool"
+    custom = config.cast_policy == "custom"
     if isinstance(value, int):
-        for dtype in ("int8", "int16", "int32", "int64", "uint64"):
+        for dtype in (*SMALL, *LARGE) if custom else LARGE:
             bounds = np.iinfo(dtype)
             if bounds.min <= value <= bounds.max:
                 return dtype
@@ -272,9 +315,22 @@ def literal_dtype(value: bool | int | float | complex) -> str:
             f"{value} does not fit into 64 bits.", hint="Write it as a float, for example 1e20."
         )
     if isinstance(value, complex):
-        return "complex64" if config.floatX == "float32" else "complex128"
+        return complex_dtype(config.floatX)
     exact = float(np.float32(value)) == value or value != value
-    return "float32" if exact or config.floatX == "float32" else "float64"
+    return "float32" if custom and exact and config.floatX == "float64" else config.floatX
+
+
+def widens_silently(inputs: Sequence[str], result: str) -> bool:
+    """Whether a result is twice as wide as anybody asked for.
+
+    True where it is float64 or complex128 though no input is, and though somebody works in
+    less: an input is a narrower float, or floatX is.  Numbers that are constants take no part:
+    leave them out of `inputs`.  int32 * float32 is such a case, and exp of an int32 where
+    floatX is float32; int32 / int32 is none where floatX is float64.
+    """
+    if result not in WIDEST or not inputs or any(d in WIDEST for d in inputs):
+        return False
+    return config.floatX != "float64" or any(d in FLOATS or d in COMPLEX for d in inputs)
 
 
 def broadcast(types: Sequence[TensorType], names: Sequence[str | None] = ()) -> TensorType:

@@ -160,12 +160,15 @@ class Lowering:
         self.views[node.out] = self.views[result]
 
     def _elementwise(self, node: Apply) -> None:
-        assert node.op.rule is not None
         assert node.op.scalar is not None
-        working, _ = node.op.rule([v.dtype for v in node.inputs])
-        views = {p.name: self.views[v] for p, v in zip(node.op.ports, node.inputs, strict=True)}
-        text = node.op.scalar
-        self.map(node, text, views, working, node.out.dtype, node.out.ndim)
+        names = [p.name for p in node.op.ports]
+        views = {name: self.views[v] for name, v in zip(names, node.inputs, strict=True)}
+        working = node.op.working([v.dtype for v in node.inputs])
+        casts = dict(zip(names, working, strict=True))
+        extents = stretched(list(views.values()), node.out.ndim)
+        target = View.whole(Buffer.new(node.out.dtype, extents), extents)
+        self.views[node.out] = target
+        self.write(node, node.op.scalar, views, working[-1], target, casts)
 
     def map(
         self, node: Apply, text: str, views: Mapping[str, View], working: str, dtype: str, ndim: int
@@ -177,9 +180,18 @@ class Lowering:
         self.write(node, text, views, working, target)
 
     def write(
-        self, node: Apply | None, text: str, views: Mapping[str, View], working: str, target: View
+        self,
+        node: Apply | None,
+        text: str,
+        views: Mapping[str, View],
+        working: str,
+        target: View,
+        casts: Mapping[str, str] | None = None,
     ) -> None:
-        """Compute the elements of `target`, to which the operands are stretched."""
+        """Compute the elements of `target`, to which the operands are stretched.
+
+        casts: the dtypes of operands that are not cast to `working`.
+        """
         if not {working, target.dtype, *(v.dtype for v in views.values())} <= NATIVE:
             assert text == IDENTITY
             self.tasks.append(Callback(node, lambda arrays: arrays, (views["x"],), (target,)))
@@ -190,7 +202,8 @@ class Lowering:
             for name, view in views.items()
             if "{" + name + "}" in text
         }
-        self.tasks.append(Map(node, space, text, operands, working, target.along(loops)))
+        place = target.along(loops)
+        self.tasks.append(Map(node, space, text, operands, working, place, casts=casts or {}))
 
     def _operand(self, view: View, loops: Sequence[int | None]) -> Operand:
         if view in self._literals:
@@ -310,8 +323,8 @@ class Lowering:
 
 def _is_native(node: Apply) -> bool:
     """Whether kernels can compute in the dtypes of an apply."""
-    rule = node.op.rule
-    working = set(rule([v.dtype for v in node.inputs]) if rule else ())
+    op = node.op
+    working = set(op.working([v.dtype for v in node.inputs]) if op.is_elementwise else ())
     working.add(node.params.get("acc_dtype") or "bool")
     return working | {v.dtype for v in (*node.inputs, *node.outputs)} <= NATIVE
 

@@ -36,7 +36,8 @@ class Primitive:
 
     node: the apply that it belongs to, None for copies that the compiler adds.
     space: the length of each loop.  operands: what the formula reads, by name; an Access is of
-    loops by their number in `space`.  working: the dtype that operands are cast to.
+    loops by their number in `space`.  working: the dtype that operands are cast to, but those
+    in `casts` to the one that is named there.
     target: where the result goes; its storage has the dtype of the result.
     order: the loops from the outermost to the innermost.
     """
@@ -48,6 +49,7 @@ class Primitive:
     working: str
     target: Access
     order: tuple[int, ...] = field(default=(), kw_only=True)
+    casts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         self.order = self.order or tuple(range(len(self.space)))

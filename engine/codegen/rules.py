@@ -21,7 +21,7 @@ from engine.codegen.layout import (
 from engine.codegen.primitives import Fold, Product
 from engine.errors import CompileError
 from engine.graph import OPS, Apply
-from engine.types import FLOATS, normalize_axes, normalize_axis
+from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 
 if TYPE_CHECKING:
     from engine.codegen.lower import Lowering
@@ -40,6 +40,8 @@ def _cast(low: Lowering, node: Apply) -> None:
         low.views[node.out] = low.views[x]
         return
     text = "{x} != 0" if node.out.dtype == "bool" else IDENTITY
+    if x.dtype in FLOATS and node.out.dtype in INTEGERS:
+        text = f"saturated_{node.out.dtype}({{x}})"
     low.map(node, text, {"x": low.views[x]}, x.dtype, node.out.dtype, x.ndim)
 
 
@@ -54,13 +56,13 @@ def _dot(low: Lowering, node: Apply) -> None:
     result = View.whole(Buffer.new(node.out.dtype, rows + columns), rows + columns)
     low.views[node.out] = result
     space = ((*rows, ONE)[0], inner, (*columns, ONE)[0])
-    if _is_large(space, x.dtype, y.dtype):
+    if _is_large(space, x.dtype, y.dtype, node.out.dtype):
         x, y = (_readable(low, node, v) for v in (x, y))
     row, column = ([ROW] if rows else []), ([COLUMN] if columns else [])
     left = x.along(_bound([*row, INNER], x))
     right = y.along(_bound([INNER, *column], y))
     target = result.along(_bound([*row, *column], result))
-    if _is_large(space, x.dtype, y.dtype):
+    if _is_large(space, x.dtype, y.dtype, node.out.dtype):
         low.tasks.append(Product(node, left, right, target, space))
         return
     numbers, lengths = loops_over(space)
@@ -77,7 +79,7 @@ def _dot(low: Lowering, node: Apply) -> None:
 
 
 def _is_large(space: Sequence[Extent], *dtypes: str) -> bool:
-    """Whether BLAS is to compute a product: a real one, of matrices of one dtype."""
+    """Whether BLAS is to compute a product: a real one, all of one dtype, and no small one."""
     rows, inner, columns = space
     work = rows.length * inner.length * columns.length
     alike = len(set(dtypes)) == 1 and dtypes[0] in FLOATS

@@ -19,6 +19,8 @@ CATEGORIES = (
     "Reductions",
     "Exponentials",
     "Trigonometry",
+    "Special functions",
+    "Complex numbers",
     "Activations",
     "Costs",
     "Training",

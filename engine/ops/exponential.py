@@ -1,31 +1,62 @@
-"""Exponentials, logarithms, trigonometric and hyperbolic functions."""
+"""Exponentials and logarithms."""
+
+import math
+from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS
-from engine.op import Op, elementwise, floating
+from engine.graph import OPS, Variable
+from engine.op import Gradients, cast_to, constant_like, elementwise, floating, of_reals
+from engine.types import EVERY
 
-EXPONENTIAL = "Exponentials"
-TRIGONOMETRIC = "Trigonometry"
+CATEGORY = "Exponentials"
 
 exp = elementwise(
     "exp",
     symbol="eˣ",
-    category=EXPONENTIAL,
+    category=CATEGORY,
     tex="e^{{{x}}}",
     rule=floating,
+    dtypes=EVERY,
     doc="e to the power of each element; infinite above 709 in float64.",
     numpy=lambda x: np.exp(x),
     scalar="math.exp({x})",
     grad=lambda g, y, x: [g * y],
 )
 
+exp2 = elementwise(
+    "exp2",
+    symbol="2ˣ",
+    category=CATEGORY,
+    tex="2^{{{x}}}",
+    rule=floating,
+    dtypes=EVERY,
+    doc="2 to the power of each element.",
+    numpy=lambda x: np.exp2(x),
+    scalar="math.exp2({x})",
+    grad=lambda g, y, x: [g * y * constant_like(math.log(2), y)],
+)
+
+expm1 = elementwise(
+    "expm1",
+    symbol="eˣ−1",
+    category=CATEGORY,
+    tex="e^{{{x}}}-1",
+    rule=floating,
+    dtypes=EVERY,
+    doc="exp(x) - 1, exact also where x is tiny.",
+    numpy=lambda x: np.expm1(x),
+    scalar="math.expm1({x})",
+    grad=lambda g, y, x: [g * exp(x)],
+)
+
 log = elementwise(
     "log",
     symbol="ln",
-    category=EXPONENTIAL,
+    category=CATEGORY,
     tex=r"\ln\left({x}\right)",
     rule=floating,
+    dtypes=EVERY,
     doc="The natural logarithm of each element.",
     domain=(0.2, 9.0),
     numpy=lambda x: np.log(x),
@@ -36,9 +67,10 @@ log = elementwise(
 log1p = elementwise(
     "log1p",
     symbol="ln(1+x)",
-    category=EXPONENTIAL,
+    category=CATEGORY,
     tex=r"\ln\left(1+{x}\right)",
     rule=floating,
+    dtypes=EVERY,
     doc="log(1 + x), exact also where x is tiny.",
     domain=(-0.8, 9.0),
     numpy=lambda x: np.log1p(x),
@@ -46,87 +78,92 @@ log1p = elementwise(
     grad=lambda g, y, x: [g / (x + 1)],
 )
 
-expm1 = elementwise(
-    "expm1",
-    symbol="eˣ−1",
-    category=EXPONENTIAL,
-    tex="e^{{{x}}}-1",
+log2 = elementwise(
+    "log2",
+    symbol="lb",
+    category=CATEGORY,
+    tex=r"\log_2\left({x}\right)",
     rule=floating,
-    doc="exp(x) - 1, exact also where x is tiny.",
-    numpy=lambda x: np.expm1(x),
-    scalar="math.expm1({x})",
-    grad=lambda g, y, x: [g * exp(x)],
+    dtypes=EVERY,
+    doc="The logarithm to the base 2 of each element.",
+    domain=(0.2, 9.0),
+    numpy=lambda x: np.log2(x),
+    scalar="math.log2({x})",
+    grad=lambda g, y, x: [g / (x * constant_like(math.log(2), y))],
 )
 
-sin: Op = elementwise(
-    "sin",
-    symbol="sin",
-    category=TRIGONOMETRIC,
-    tex=r"\sin\left({x}\right)",
+log10 = elementwise(
+    "log10",
+    symbol="lg",
+    category=CATEGORY,
+    tex=r"\log_{{10}}\left({x}\right)",
     rule=floating,
-    doc="The sine of an angle in radians.",
-    numpy=lambda x: np.sin(x),
-    scalar="math.sin({x})",
-    grad=lambda g, y, x: [g * cos(x)],
+    dtypes=EVERY,
+    doc="The logarithm to the base 10 of each element.",
+    domain=(0.2, 9.0),
+    numpy=lambda x: np.log10(x),
+    scalar="math.log10({x})",
+    grad=lambda g, y, x: [g / (x * constant_like(math.log(10), y))],
 )
 
-cos: Op = elementwise(
-    "cos",
-    symbol="cos",
-    category=TRIGONOMETRIC,
-    tex=r"\cos\left({x}\right)",
-    rule=floating,
-    doc="The cosine of an angle in radians.",
-    numpy=lambda x: np.cos(x),
-    scalar="math.cos({x})",
-    grad=lambda g, y, x: [-g * sin(x)],
+
+def _logaddexp_grad(g: Variable, out: Variable, x: Variable, y: Variable) -> Gradients:
+    lead = cast_to(x, out.dtype) - cast_to(y, out.dtype)
+    return [g * OPS["sigmoid"](lead), g * OPS["sigmoid"](-lead)]
+
+
+logaddexp = elementwise(
+    "logaddexp",
+    symbol="ln Σeˣ",
+    category=CATEGORY,
+    tex=r"\ln\left(e^{{{x}}}+e^{{{y}}}\right)",
+    rule=of_reals(floating),
+    commutative=True,
+    associative=True,
+    doc="log(exp(x) + exp(y)), finite also where exp overflows or vanishes.",
+    numpy=lambda x, y: np.logaddexp(x, y),
+    # Of two equal infinities the difference is NaN; they add up to themselves.
+    scalar="{x} + math.log(T(2)) if {x} == {y} else "
+    "greatest({x}, {y}) + math.log1p(math.exp(-abs({x} - {y})))",
+    grad=_logaddexp_grad,
 )
 
-tan = elementwise(
-    "tan",
-    symbol="tan",
-    category=TRIGONOMETRIC,
-    tex=r"\tan\left({x}\right)",
-    rule=floating,
-    doc="The tangent of an angle in radians.",
-    domain=(-1.2, 1.2),
-    numpy=lambda x: np.tan(x),
-    scalar="math.tan({x})",
-    grad=lambda g, y, x: [g * (OPS["sqr"](y) + 1)],
+
+def _log1mexp(x: Any) -> Any:
+    """Keeps all digits by two formulas: M. Mächler, Accurately Computing log(1 − exp(−|a|))."""
+    near = x > np.asarray(-math.log(2), x.dtype)
+    return np.where(near, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+log1mexp = elementwise(
+    "log1mexp",
+    symbol="ln(1−eˣ)",
+    category=CATEGORY,
+    tex=r"\ln\left(1-e^{{{x}}}\right)",
+    rule=of_reals(floating),
+    domain=(-5.0, -0.1),
+    doc="log(1 - exp(x)) for negative x, exact also where exp(x) is nearly 0 or 1.",
+    numpy=_log1mexp,
+    scalar="math.log(-math.expm1({x})) if {x} > -math.log(T(2)) else math.log1p(-math.exp({x}))",
+    grad=lambda g, y, x: [-g / expm1(-x)],
 )
 
-sinh: Op = elementwise(
-    "sinh",
-    symbol="sinh",
-    category=TRIGONOMETRIC,
-    tex=r"\sinh\left({x}\right)",
-    rule=floating,
-    doc="The hyperbolic sine.",
-    numpy=lambda x: np.sinh(x),
-    scalar="math.sinh({x})",
-    grad=lambda g, y, x: [g * cosh(x)],
-)
 
-cosh: Op = elementwise(
-    "cosh",
-    symbol="cosh",
-    category=TRIGONOMETRIC,
-    tex=r"\cosh\left({x}\right)",
-    rule=floating,
-    doc="The hyperbolic cosine.",
-    numpy=lambda x: np.cosh(x),
-    scalar="math.cosh({x})",
-    grad=lambda g, y, x: [g * sinh(x)],
-)
+def _logit(x: Any) -> Any:
+    odds = np.log(x / (1 - x))
+    return np.where((x * 4 < 1) | (x * 4 > 3), odds, 2 * np.arctanh(2 * x - 1))
 
-tanh = elementwise(
-    "tanh",
-    symbol="tanh",
-    category="Activations",
-    tex=r"\tanh\left({x}\right)",
-    rule=floating,
-    doc="The hyperbolic tangent: squeezes every number between -1 and 1.",
-    numpy=lambda x: np.tanh(x),
-    scalar="math.tanh({x})",
-    grad=lambda g, y, x: [g * (1 - OPS["sqr"](y))],
+
+logit = elementwise(
+    "logit",
+    symbol="σ⁻¹",
+    category=CATEGORY,
+    tex=r"\ln\frac{{{x}}}{{1-{x}}}",
+    rule=of_reals(floating),
+    domain=(0.1, 0.9),
+    doc="The logarithm of the odds x / (1 - x): what sigmoid makes x of.",
+    numpy=_logit,
+    scalar="math.log({x} / (T(1) - {x})) if {x} * T(4) < T(1) or {x} * T(4) > T(3) else "
+    "T(2) * math.atanh({x} + {x} - T(1))",
+    grad=lambda g, y, x: [g / (x * (1 - x))],
 )

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import engine.rewrite.parts
-import engine.rewrite.shapes  # noqa: F401 -- these two declare their rules
+import engine.rewrite.shapes
+import engine.rewrite.tails  # noqa: F401 -- these four declare their rules
 from engine.errors import ParameterError
 from engine.graph import Graph
 from engine.rewrite.canonicalize import canonicalize

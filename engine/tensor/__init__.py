@@ -7,13 +7,14 @@ submodules (`T.nnet`, `T.signal.pool`, ...) are the modules in this folder, foun
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
 import engine.ops  # noqa: F401 -- declares the ops
 from engine.config import config
+from engine.errors import ShapeError
 from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobian
 from engine.graph import OPS, Variable
 from engine.numeric_grad import verify_grad
@@ -27,6 +28,7 @@ from engine.tensor.basic import (
     broadcast_shape,
     concatenate,
     constant,
+    cov,
     empty,
     full,
     horizontal_stack,
@@ -37,10 +39,11 @@ from engine.tensor.basic import (
     ones,
     split,
     stacklists,
+    tensor,
     vertical_stack,
     zeros,
 )
-from engine.types import KINDS, PREFIXES, TensorType
+from engine.types import KINDS, PREFIXES, TensorType, shape_text
 
 __all__ = [
     "Lop",
@@ -53,6 +56,7 @@ __all__ = [
     "choose",
     "concatenate",
     "constant",
+    "cov",
     "empty",
     "full",
     "grad",
@@ -71,6 +75,7 @@ __all__ = [
     "set_subtensor",
     "split",
     "stacklists",
+    "tensor",
     "to_one_hot",
     "unravel_index",
     "verify_grad",
@@ -79,31 +84,52 @@ __all__ = [
 ]
 
 
-def _type_named(name: str) -> TensorType | None:
-    """The type that a constructor makes: `dmatrix`, or `matrix` for floatX."""
+def _untyped(kind: str) -> Callable[..., Variable]:
+    """`matrix` and the like: makers of variables that have no dtype in their name."""
+
+    def make(
+        name: str | None = None, dtype: str | None = None, shape: Sequence[int | None] | None = None
+    ) -> Variable:
+        lengths = KINDS[kind] if shape is None else tuple(shape)
+        if len(lengths) != len(KINDS[kind]):
+            raise ShapeError(
+                f"A {kind} has rank {len(KINDS[kind])}, not {len(lengths)}.",
+                port="shape",
+                expected=shape_text(KINDS[kind]),
+                got=shape_text(lengths),
+            )
+        return Variable(TensorType(dtype or config.floatX, lengths), name=name)
+
+    make.__name__ = kind
+    make.__doc__ = f"A new {kind}, of floatX as it is now unless a dtype is given."
+    return make
+
+
+def _maker(name: str) -> Callable[..., Variable] | None:
+    """What a constructor is: the type `dmatrix`, or the maker `matrix`."""
     if name in KINDS:
-        return TensorType(config.floatX, KINDS[name])
+        return _untyped(name)
     if name[:1] in PREFIXES and name[1:] in KINDS:
         return TensorType(PREFIXES[name[0]], KINDS[name[1:]])
     return None
 
 
-def _several(kind: TensorType) -> Callable[..., list[Variable]]:
-    def make(*names: str | int) -> list[Variable]:
+def _several(make: Callable[..., Variable]) -> Callable[..., list[Variable]]:
+    def made(*names: str | int) -> list[Variable]:
         if len(names) == 1 and isinstance(names[0], int):
-            return [Variable(kind) for _ in range(names[0])]
-        return [Variable(kind, name=str(name)) for name in names]
+            return [make() for _ in range(names[0])]
+        return [make(str(name)) for name in names]
 
-    return make
+    return made
 
 
 def __getattr__(name: str) -> Any:
-    kind = _type_named(name)
-    if kind is not None:
-        return kind
+    make = _maker(name)
+    if make is not None:
+        return make
     singular = name[:-3] + "x" if name.endswith("matrices") else name[:-1]
-    if name.endswith("s") and (kind := _type_named(singular)) is not None:
-        return _several(kind)
+    if name.endswith("s") and (make := _maker(singular)) is not None:
+        return _several(make)
     if name in OPS:
         return OPS[name]
     raise AttributeError(f"engine.tensor has no {name!r}.")

@@ -13,7 +13,7 @@ from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import OPS, Constant, Variable, as_variable
 from engine.ops.joining import split
 from engine.ops.shape import length, lengths_of
-from engine.types import broadcast
+from engine.types import TensorType, broadcast
 
 __all__ = [
     "as_tensor",
@@ -22,6 +22,7 @@ __all__ = [
     "broadcast_shape",
     "concatenate",
     "constant",
+    "cov",
     "empty",
     "full",
     "horizontal_stack",
@@ -32,6 +33,7 @@ __all__ = [
     "ones",
     "split",
     "stacklists",
+    "tensor",
     "vertical_stack",
     "zeros",
 ]
@@ -213,3 +215,29 @@ def _points(part: slice) -> Variable:
 
 mgrid = _Grid(sparse=False)
 ogrid = _Grid(sparse=True)
+
+
+def tensor(
+    dtype: str, shape: Sequence[int | bool | None] = (), name: str | None = None
+) -> Variable:
+    """A variable of a type that has no name: `tensor("uint8", (None, 3))`.
+
+    As in TensorType, an axis is known by its length, None or Theano's broadcast pattern.
+    """
+    made: Variable = TensorType(dtype, shape)(name)
+    return made
+
+
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+) -> Variable:
+    """The covariances of the variables in m, and of those in y if it is given."""
+    parts = [as_variable(v) for v in ((m,) if y is None else (m, y))]
+    if len(parts) == 2:
+        parts = [v.dimshuffle("x", 0) if v.ndim == 1 else v if rowvar else v.T for v in parts]
+        parts, rowvar = [OPS["join"](parts, 0)], True
+    return OPS["cov"](parts[0], rowvar, bias, ddof)

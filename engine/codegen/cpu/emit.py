@@ -186,7 +186,7 @@ class _Emitter:
         total = self.accumulators[fold]
         if fold.where:
             leads = self._filled(fold, self._leader(fold))
-            leader = self._operand(fold, fold.operands["x"])
+            leader = self._operand(fold, fold.operands["x"], fold.working)
             block.add(f"if {leads}:")
             block.add(f"{self._leader(fold)} = {leader}", 1)
             block.add(f"{total} = {self._position(fold)}", 1)
@@ -214,24 +214,26 @@ class _Emitter:
     # Formulas.
 
     def _filled(self, p: Primitive, total: str = "") -> str:
-        names = {name: self._operand(p, operand) for name, operand in p.operands.items()}
+        names = {
+            name: self._operand(p, operand, p.casts.get(name, p.working))
+            for name, operand in p.operands.items()
+        }
         text = re.sub(r"\bT\(", f"{TYPES[p.working]}(", p.text)
         return text.format(acc=total, **names)
 
-    def _operand(self, p: Primitive, operand: Operand) -> str:
+    def _operand(self, p: Primitive, operand: Operand, dtype: str) -> str:
         if isinstance(operand, Literal):
-            return _literal(operand.value, p.working)
+            return _literal(operand.value, dtype)
         if isinstance(operand, Count):
-            return f"{TYPES[p.working]}({self._count(operand.extents)})"
+            return f"{TYPES[dtype]}({self._count(operand.extents)})"
         name = self._value(p, operand)
-        dtype = self.dtypes[name]
-        if dtype == p.working:
+        if self.dtypes[name] == dtype:
             return name
         for block in self.blocks:
-            if (name, p.working) in block.casts:
-                return block.casts[name, p.working]
-        cast = self._let(_converted(name, p.working), p.working)
-        self.blocks[-1].casts[name, p.working] = cast
+            if (name, dtype) in block.casts:
+                return block.casts[name, dtype]
+        cast = self._let(_converted(name, dtype), dtype)
+        self.blocks[-1].casts[name, dtype] = cast
         return cast
 
     def _value(self, p: Primitive, access: Access) -> str:

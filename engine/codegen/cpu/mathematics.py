@@ -13,11 +13,16 @@ from functools import cache
 
 import llvmlite.binding as llvm
 
-UNARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "log1p", "expm1")
-BINARY = ("pow",)
+UNARY = (
+    "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cbrt", "erf", "erfc",
+)  # fmt: skip
+BINARY = ("pow", "atan2")
+SPECIAL = ("tgamma", "lgamma", "j0", "j1", "y0", "y1")
+"""Those that no library has several at once of."""
 ROUNDING = ("sqrt", "floor", "ceil", "trunc", "round", "rint", "nearbyint", "fma", "fmod")
-IMPLIED = ("exp2", "exp10", "log2", "log10", "ldexp", "sincos", "cbrt", "hypot")
-"""What LLVM may make of calls of the others: `exp2` of a power of 2, `sincos` of sin and cos."""
+IMPLIED = ("exp10", "ldexp", "sincos", "hypot")
+"""What LLVM may make of calls of the others: `sincos` of sin and cos."""
 MEMORY = ("memcpy", "memmove", "memset", "memcmp", "bcmp")
 LIBRARY = "libmvec.so.1"
 PURE = "nounwind willreturn memory(none)"
@@ -28,7 +33,7 @@ PURE = "nounwind willreturn memory(none)"
 def callable_names() -> frozenset[str]:
     """What kernels may call; the loader of object code knows these names after this."""
     process = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
-    scalar = (*UNARY, *BINARY, *ROUNDING, *IMPLIED)
+    scalar = (*UNARY, *BINARY, *SPECIAL, *ROUNDING, *IMPLIED)
     found = {vector for vector, _ in vector_functions().values()}
     for name in (*scalar, *(f"{name}f" for name in scalar), *MEMORY):
         function = getattr(process, name, None)

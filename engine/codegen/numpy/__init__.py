@@ -104,8 +104,9 @@ class Step:
         self.dtypes = [np.dtype(v.dtype) for v in node.outputs]
         self.casts: list[np.dtype[Any] | None] = [None] * len(node.inputs)
         if node.op.rule is not None:
-            working, _ = node.op.rule([v.dtype for v in node.inputs])
-            self.casts = [None if v.dtype == working else np.dtype(working) for v in node.inputs]
+            own = [v.dtype for v in node.inputs]
+            wanted = zip(own, node.op.working(own), strict=True)
+            self.casts = [None if a == b else np.dtype(b) for a, b in wanted]
         self.plain = not any(self.casts)
         self.function: Callable[..., Any] | None = node.op.numpy
         if self.function is not None and node.op.higher_order:
