@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,15 @@ from engine import (
     hessian,
     jacobian,
 )
+from engine.codegen import compile_graph
+from engine.codegen.numpy import interpret
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
 from engine.grad import NullGradient
-from engine.graph import walk
+from engine.graph import Graph, Variable, walk
+from engine.ifelse import ifelse
 from engine.op import elementwise
+from engine.printing import pp
+from engine.rewrite import optimize
 from tests.op_table import temporary_ops
 
 
@@ -301,3 +307,177 @@ def test_a_wrong_gradient_is_told() -> None:
 def test_numeric_gradient_is_of_arrays() -> None:
     (slope,) = gradient.numeric_grad(lambda p: (p[0] ** 2).sum(), [np.array([1.0, -2.0])])
     assert np.allclose(slope, [2, -4], atol=1e-5)
+
+
+# Choices: what is not taken says nothing, also where its slope is infinite or NaN.
+
+
+def both_ways(output: Variable, values: dict[Variable, object]) -> list[Any]:
+    """The value as it stands, after rewriting, and by kernels: all the same, NaN nowhere."""
+    arrays = {v: np.asarray(a, v.dtype) for v, a in values.items()}
+    (plain,) = interpret([output], arrays)
+    graph = Graph(list(arrays), [output])
+    film = optimize(graph)
+    assert film.warnings == []
+    (rewritten,) = interpret(graph.outputs, dict(zip(graph.inputs, arrays.values(), strict=True)))
+    native = compile_graph(graph, {v: a.shape for v, a in arrays.items()})
+    for v, a in arrays.items():
+        native.inputs[v][...] = a
+    native.call()
+    assert not np.isnan(plain).any()
+    np.testing.assert_allclose(rewritten, plain, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(native.outputs[0], plain, rtol=1e-12, atol=1e-300)
+    found: list[Any] = plain.tolist()
+    return found
+
+
+CHOICES: dict[str, tuple[Callable[[Variable], Variable], list[float], list[float]]] = {
+    "a root below its start": (
+        lambda x: T.switch(x < 7, x, T.sqrt(x - 7)), [5, 11, 7.25], [1, 0.25, 1]
+    ),
+    "a root of nothing": (lambda x: T.switch(x > 0, T.sqrt(x), 0), [-1, 0, 4], [0, 0, 0.25]),
+    "a quotient at its gap": (
+        lambda t: T.switch(T.eq(t, 0), 1, T.sin(t) / t),
+        [0, np.pi, 1],
+        [0, -1 / np.pi, np.cos(1) - np.sin(1)],
+    ),
+    "one in another": (
+        lambda x: T.switch(x > 0, T.switch(x > 1, T.log(x - 1), T.sqrt(x)), 3 * x),
+        [-1, 0, 0.25, 1, 3],
+        [3, 3, 1, 0.5, 0.5],
+    ),
+    "a chain of several": (
+        lambda x: T.switch(x > 0, T.exp(2 * T.log(T.sqrt(x))), -x), [-2, 0, 9], [-1, -1, 1]
+    ),
+    "an overflow": (
+        lambda x: T.switch(x > 20, x, T.log1p(T.exp(x))), [1000, 0], [1, 0.5]
+    ),
+    "a power": (lambda x: T.switch(x > 0, x**0.5 + x**-2, x), [-1, 0, 1], [1, 1, -1.5]),
+    "special functions": (
+        lambda x: T.switch(x > 0, T.gammaln(x) + T.arcsin(1 / (1 + x)), 0),
+        [-1, 0, 1],
+        [0, 0, -np.euler_gamma - 0.25 / np.sqrt(0.75)],
+    ),
+    "beneath other ops": (
+        lambda x: T.tanh(2 * T.switch(x > 0, 1 / x, x) - 1),
+        [0, 1],
+        [2 / np.cosh(1) ** 2, -2 / np.cosh(1) ** 2],
+    ),
+    "read twice": (
+        lambda x: T.switch(x > 0, T.sqrt(x) * T.log(T.sqrt(x)), 0) + 2 * x, [0, 1], [2, 2.5]
+    ),
+    "clipped": (lambda x: T.clip(T.log(x), -5, 5), [0, 1, np.exp(6)], [0, 1, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_branch_that_is_not_taken_spoils_no_gradient(name: str) -> None:
+    choice, at, slopes = CHOICES[name]
+    x = T.dvector("x")
+    found = both_ways(grad(T.sum(choice(x)), x), {x: at})
+    assert found == pytest.approx(slopes, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("choice", "at", "expected"),
+    [
+        (lambda x: T.switch(x > 0, T.sqrt(x), 0), [-1, 0, 4], [0, 0, -1 / 32]),
+        (lambda x: T.switch(x < 7, x**3, T.log(x - 7)), [2, 7.5, 5], [12, -4, 30]),
+        # The slope of the square is 0 at 0, and yet it is taken.
+        (lambda x: T.switch(x > -1, T.sqr(T.sin(x)), T.log(x)), [0], [2]),
+        (
+            lambda x: T.switch(x > 0, T.switch(x > 1, T.log(x - 1), T.sqrt(x)), x),
+            [-1, 0, 1, 3],
+            [0, 0, -0.25, -0.25],
+        ),
+        (lambda t: T.switch(T.eq(t, 0), 1, T.sin(t) / t), [0, np.pi], [0, 2 / np.pi**2]),
+    ],
+)
+def test_nor_a_second_derivative(
+    choice: Callable[[Variable], Variable], at: list[float], expected: list[float]
+) -> None:
+    x = T.dvector("x")
+    second = grad(T.sum(grad(T.sum(choice(x)), x)), x)
+    assert both_ways(second, {x: at}) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_nor_a_third_one() -> None:
+    x = T.dscalar("x")
+    y = T.switch(x > 0, T.sqrt(x), 0)
+    for _ in range(3):
+        y = grad(y, x)
+    assert both_ways(y, {x: 0.0}) == 0
+    assert both_ways(y, {x: 4.0}) == pytest.approx(3 / 8 * 4**-2.5)
+
+
+def test_missing_data_behind_a_mask_reaches_no_weight() -> None:
+    w, b = T.dscalars("w", "b")
+    x, t = T.dvectors("x", "t")
+    error = T.switch(T.isnan(t), 0, T.sqr(w * x + b - t))
+    values = {w: 2.0, b: 1.0, x: [1.0, 2.0, np.inf], t: [4.0, 3.0, np.nan]}
+    assert both_ways(grad(T.sum(error), b), values) == 2 * (3 - 4) + 2 * (5 - 3)
+    rows = T.switch(T.isnan(t), 0, T.sum(T.sqr(T.outer(t, x) - w), axis=1))
+    values |= {x: [1.0, 2.0]}
+    assert both_ways(grad(T.sum(rows), w), values) == 2 * (2 - 4 + 2 - 8 + 2 - 3 + 2 - 6)
+
+
+def test_a_lazy_choice_keeps_the_other_branch_out_too() -> None:
+    x = T.dscalar("x")
+    g = grad(ifelse(x > 0, T.sqrt(x), 3 * x), x)
+    assert [interpret([g], {x: at})[0] for at in (0.0, 4.0, -1.0)] == [3, 0.25, 3]
+
+
+def test_masked_costs_stay_exact_where_probabilities_vanish() -> None:
+    z, t, m = T.dvectors("z", "t", "m")
+    p = 1 / (1 + T.exp(-z))
+    surprise = -(t * T.log(p) + (1 - t) * T.log(1 - p))
+    masked = function([z, t, m], grad(T.sum(T.switch(m, surprise, 0)), z))
+    at = [1000, -1000, 0, 1000], [0, 1, 1, 0], [1, 1, 1, 0]
+    assert masked(*at).tolist() == [1, -1, -0.5, 0]
+    scores, truth = T.dmatrices("scores", "truth")
+    row = -T.sum(truth * T.log(T.softmax(scores)), axis=1)
+    masked = function([scores, truth, m], grad(T.sum(T.switch(m, row, 0)), scores))
+    found = masked([[1000, 0, -1000], [0, 1000, 0]], [[0, 0, 1], [1, 0, 0]], [1, 0])
+    assert found.tolist() == [[1, 0, -1], [0, 0, 0]]
+
+
+def test_what_is_only_asked_for_in_a_condition_has_slope_zero() -> None:
+    x, y, w = T.dvectors("x", "y", "w")
+    cost = T.sum(T.switch(T.tanh(w * x) > 0, y, 2 * y))
+    by_x, by_y, by_w = function([x, y, w], grad(cost, [x, y, w]))([1, -1], [3, 4], [1, 1])
+    assert (by_x.tolist(), by_y.tolist(), by_w.tolist()) == ([0, 0], [1, 2], [0, 0])
+    # Nothing of the condition is left where there is a real path as well.
+    assert "tanh" not in pp(grad(T.sum(T.switch(T.tanh(x) > 0, x, 0)), x)).replace(
+        "tanh(x) > 0", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("x_at", "y_at", "by_x", "by_y"),
+    [(0, 0, 0, 0), (0, 1, 1, 0), (0, 2, 0, 0), (0, 0.5, np.inf, 0), (2, 0, 0, np.log(2)),
+     (2, 3, 12, 8 * np.log(2)), (-2, 2, -4, np.nan)],
+)  # fmt: skip
+def test_powers_have_sane_slopes_at_zero(
+    x_at: float, y_at: float, by_x: float, by_y: float
+) -> None:
+    x, y = T.dscalars("x", "y")
+    found = interpret(grad(x**y, [x, y]), {x: x_at, y: y_at})
+    np.testing.assert_allclose([float(v) for v in found], [by_x, by_y])
+    (fixed,) = interpret([grad(x**y_at, x)], {x: x_at})
+    np.testing.assert_allclose(fixed, by_x)
+
+
+def test_ordinary_gradients_are_guarded_by_nothing() -> None:
+    x, y = T.dvectors("x", "y")
+    cost = T.sum(T.maximum(x / y, 0) * T.log(abs(x)) + x**2)
+    assert "multiply_no_nan" not in pp(grad(cost, x))
+
+
+def test_nothing_is_computed_for_what_has_no_slope() -> None:
+    x, w = T.dvectors("x", "w")
+    y = T.switch(x > 0, T.floor(T.exp(w * x)) + T.round(x) * 2, x)
+    graph = Graph([x, w], grad(T.sum(y), [x, w]))
+    optimize(graph)
+    assert not {"exp", "floor", "multiply_no_nan"} & {node.op.name for node in graph.applies}
+    found = interpret(graph.outputs, {x: [1.5, -2], w: [1, 1]})
+    assert [v.tolist() for v in found] == [[0, 1], [0, 0]]

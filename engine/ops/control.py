@@ -45,6 +45,7 @@ ifelse: Op = Op(
     ports=(Port("condition", "a scalar, true if not 0"), Port("then"), Port("other")),
     infer=_ifelse_type,
     numpy=None,
+    selects=True,
     lazy=lambda condition: 1 if condition else 2,
     grad=lambda g, y, condition, then, other: [
         None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import engine.rewrite.guards
 import engine.rewrite.parts
 import engine.rewrite.shapes
 import engine.rewrite.tails  # noqa: F401 -- these four declare their rules

@@ -40,6 +40,11 @@ def _detour(node: Apply) -> int:
     """1 for what could be said more directly at the same cost."""
     if node.op.name == "sub":
         return 1  # -a - b is -(a + b)
+    if node.op.name == "multiply_no_nan":
+        return 1
+    if node.op.name in {"mul", "true_div", "neg"}:
+        # What is 0 somewhere, whatever it meets, is multiplied with all factors at once.
+        return int(any(v.owner and v.owner.op.name == "multiply_no_nan" for v in node.inputs))
     first = node.inputs[0].owner if node.inputs else None
     if first is None:
         return 0
@@ -53,7 +58,7 @@ def work(op: Op) -> int:
     """The work on one element, counted in the text of the op's kernel."""
     if op.scalar is not None:
         text = op.scalar
-        calls, powers = text.count("math."), text.count("**")
+        calls, powers = text.count("math."), text.count("power(")
         read = sum(f"{{{port.name}}}" in text for port in op.ports)
         return 1 + read + 8 * calls + 20 * powers + 4 * text.count("/")
     if op.name == "cast":
@@ -80,8 +85,15 @@ def hazard(node: Apply) -> int:
         case "add" | "sub":
             # What was rounded may cancel: exp(x) - 1, 1 - sigmoid(x).
             return int(any(v.owner for v in node.inputs))
+        case "true_div" | "inv" if _vanishes(node.inputs[-1]):
+            return 2
         case name:
             return HAZARDS.get(name, 0)
+
+
+def _vanishes(v: Variable) -> bool:
+    """Whether the expression is 0 for numbers of moderate size: it is no good divisor."""
+    return v.owner is not None and v.owner.op.name == "erfc"
 
 
 DEPTH = 5
