@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import gallery
+from engine import config, gallery
 from engine.document import palette, parse
 from engine.errors import EngineError, MissingInputError, ProgramError
 from engine.ops.index import index_text
@@ -390,12 +390,37 @@ def test_silent_widening_is_flagged():
     sketch = Sketch().input("i", 1, (), "int32").input("f", 1, (), "float32").input("d", 1)
     sketch.op("mixed", "mul", {"x": "i", "y": "f"}).op("half", "true_div", {"x": "i", "y": "i"})
     sketch.op("asked", "cast", {"x": "i"}, dtype="float64").op("plain", "add", {"x": "d", "y": "i"})
+    sketch.constant("two", 2, "float32").op("twice", "mul", {"x": "i", "y": "two"})
+    sketch.op("root", "sqrt", {"x": "i"}).op("further", "exp", {"x": "mixed"})
+    sketch.input("z", 1, (), "complex64").op("turned", "mul", {"x": "z", "y": "i"})
     nodes = sketch.report["nodes"]
     flagged = {n for n, r in nodes.items() for t in r["types"].values() if t["upcast"]}
-    assert flagged == {"mixed", "half"}
-    assert "int32 and float32" in " ".join(nodes["mixed"]["warnings"]) or (
-        "float32 and int32" in nodes["mixed"]["warnings"][0]
-    )
+    assert flagged == {"mixed", "turned"}
+    assert nodes["mixed"]["warnings"] == [
+        "float32 and int32 make float64 here. Cast int32 to float32 first, to stay narrower."
+    ]
+    assert nodes["turned"]["warnings"] == [
+        "complex64 and int32 make complex128 here. Cast int32 to float32 first, to stay narrower."
+    ]
+
+
+def test_whoever_works_in_float32_is_told_of_every_float64(monkeypatch):
+    monkeypatch.setattr(config, "floatX", "float32")
+    sketch = Sketch().input("i", 1, (), "int32").input("d", 1, (), "float64")
+    sketch.constant("two", 2, "float32").op("twice", "mul", {"x": "i", "y": "two"})
+    sketch.op("root", "sqrt", {"x": "i"}).op("half", "true_div", {"x": "i", "y": "i"})
+    sketch.op("wide", "add", {"x": "d", "y": "i"}).op("next", "add", {"x": "i", "y": "i"})
+    nodes = sketch.report["nodes"]
+    flagged = {n for n, r in nodes.items() for t in r["types"].values() if t["upcast"]}
+    assert flagged == {"twice", "root"}
+    assert nodes["root"]["warnings"] == [
+        "int32 makes float64 here. Cast int32 to float32 first, to stay narrower."
+    ]
+    assert nodes["half"]["types"]["out"]["dtype"] == "float32"
+    monkeypatch.setattr(config, "cast_policy", "simple")
+    nodes = sketch.report["nodes"]
+    assert nodes["twice"]["types"]["out"]["dtype"] == nodes["root"]["types"]["out"]["dtype"]
+    assert not any(t["upcast"] for r in nodes.values() for t in r["types"].values())
 
 
 def test_where_nan_comes_from_is_flagged():

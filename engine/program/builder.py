@@ -38,7 +38,7 @@ from engine.program.values import (
     typed_in,
 )
 from engine.training.optimisers import RULES, settings
-from engine.types import TensorType
+from engine.types import DISCRETE, TensorType, promoted, real_dtype, widens_silently
 
 
 class WaitingError(Exception):
@@ -278,6 +278,28 @@ class _Builder:
             self.out.variables[node, port] = variable
             if name and variable.owner is not None and node in variable.owner.origins:
                 variable.name = name
+        if not any(p.type == "dtype" for p in op.params):
+            self._tell_widening(node, arguments, dict(zip(op.results, outputs, strict=True)))
+
+    def _tell_widening(
+        self, node: str, arguments: Sequence[Any], results: Mapping[str, Variable]
+    ) -> None:
+        """Warn of results that are wider than anybody asked for; numbers ask for nothing."""
+        given = [v for a in arguments for v in (a if isinstance(a, list) else [a])]
+        dtypes = [v.dtype for v in given if not isinstance(v, Constant)]
+        wide = {port: v.dtype for port, v in results.items() if widens_silently(dtypes, v.dtype)}
+        self.out.widened.update((node, port) for port in wide)
+        if wide:
+            came = sorted(set(dtypes))
+            whole = [d for d in came if d in DISCRETE]
+            floats = [d for d in came if d not in DISCRETE]
+            narrow = real_dtype(promoted(*floats)) if floats else config.floatX
+            remedy = f"Cast {' and '.join(whole)} to {narrow} first" if whole else "Cast the result"
+            self.out.warn(
+                node,
+                f"{' and '.join(came)} make{'s' * (len(came) == 1)} {min(wide.values())} here. "
+                f"{remedy}, to stay narrower.",
+            )
 
     def _stream(self, node: str, seed: int) -> Variable:
         """The state that a random node draws on, which goes on with every call."""

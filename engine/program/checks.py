@@ -12,7 +12,7 @@ from engine.errors import EngineError, ParameterError, ProgramError, TypeMismatc
 from engine.graph import OPS
 from engine.op import Op
 from engine.program.index import index_of
-from engine.types import COMPLEX, DISCRETE, TensorType, shape_text, upcast
+from engine.types import COMPLEX, DISCRETE, TensorType, promoted, shape_text
 
 
 def op_of(name: str) -> Op:
@@ -96,7 +96,7 @@ def not_shared(label: str, port: str) -> EngineError:
 
 def check_update(target: TensorType, value: TensorType, name: str) -> None:
     """Raise TypeMismatchError where the target cannot become the value."""
-    if upcast(target.dtype, value.dtype) != target.dtype:
+    if promoted(target.dtype, value.dtype) != target.dtype:
         raise TypeMismatchError(
             f"{name} is {target.dtype} and cannot become {value.dtype}.",
             port="value", expected=target.dtype, got=value.dtype,

@@ -35,6 +35,7 @@ class Expressions:
     memories: what optimisers keep, by its id in the state.  streams: what random nodes draw on, by
         its id in the state.
     errors: by node, what is wrong with it.  waiting: by node, the node that it waits for.
+    widened: the out ports whose dtype is wider than anybody asked for.
     order: the nodes that are in no loop, each after those that it reads.
     """
 
@@ -51,6 +52,7 @@ class Expressions:
     errors: dict[str, EngineError] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, list[str]] = field(default_factory=dict)
+    widened: set[End] = field(default_factory=set)
 
     def label(self, node: str) -> str:
         """What a node is called in a sentence: its name, its op or kind, else its id."""

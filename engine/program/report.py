@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EngineError, ShapeError
-from engine.graph import OPS, Apply, Variable
+from engine.graph import Apply, Variable
 from engine.program.evaluation import Values
 from engine.program.expressions import Expressions
 from engine.program.values import shown
 from engine.types import shape_text
-
-WIDE = frozenset({"float64", "complex128"})
 
 
 def report(built: Expressions, values: Values) -> dict[str, Any]:
@@ -44,7 +42,7 @@ class _Reporter:
         ports = self.ports.get(node, {})
         arrays = self.values.arrays
         return {
-            "types": {port: self._type(node, v) for port, v in ports.items()},
+            "types": {port: self._type(node, port, v) for port, v in ports.items()},
             "values": {port: self._shown(v) for port, v in ports.items() if v in arrays},
             "error": error.to_json() if error else None,
             "warnings": [] if error else self._warnings(node, ports),
@@ -71,21 +69,14 @@ class _Reporter:
                 )  # fmt: skip
         return None
 
-    def _type(self, node: str, variable: Variable) -> dict[str, Any]:
+    def _type(self, node: str, port: str, variable: Variable) -> dict[str, Any]:
         type = variable.type
         return {
             "dtype": type.dtype,
             "shape": list(type.shape),
             "text": str(type),
-            "upcast": type.dtype in WIDE and self._widens(node),
+            "upcast": (node, port) in self.built.widened,
         }
-
-    def _widens(self, node: str) -> bool:
-        """Whether an op makes 64-bit floats, unasked, of inputs that are none."""
-        record = self.built.document.nodes[node]
-        if record["kind"] != "op" or any(p.type == "dtype" for p in OPS[record["op"]].params):
-            return False
-        return all(v.dtype not in WIDE for v in self._inputs(node))
 
     def _inputs(self, node: str) -> list[Variable]:
         ends = self.built.wires.get(node, {}).values()
@@ -108,15 +99,7 @@ class _Reporter:
             warnings.append(f"Waits for {built.label(other)}, which has an error.")
         if missing and not causes and self.values.late:
             warnings.append("Not computed: the values take too long. Call or train to see them.")
-        inputs = self._inputs(node)
-        widened = [v.dtype for v in ports.values() if v.dtype in WIDE]
-        if widened and self._widens(node):
-            came = " and ".join(sorted({v.dtype for v in inputs}))
-            warnings.append(
-                f"The result is {widened[0]}, though what comes in is {came}. "
-                f"Cast it first to stay narrower."
-            )
-        if self._breaks(ports, inputs):
+        if self._breaks(ports, self._inputs(node)):
             warnings.append("NaN or infinity appears here first.")
         return warnings
 
