@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.config import config
 from engine.errors import ShapeError, TypeMismatchError
 from engine.graph import OPS, Variable
 from engine.op import (
@@ -33,6 +34,7 @@ from engine.types import (
     check_ordered,
     normalize_axes,
     shape_text,
+    upcast,
 )
 
 CATEGORY = "Reductions"
@@ -216,7 +218,9 @@ count = Op(
 
 
 def _mean_dtype(dtype: str) -> str:
-    return "float64" if dtype in DISCRETE else dtype
+    if dtype in DISCRETE:
+        return config.floatX if config.cast_policy == "simple" else "float64"
+    return upcast(dtype)
 
 
 def _mean_value(x: Any, axis: tuple[int, ...], keepdims: bool, dtype: str) -> Any:
