@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, overload
 
+from engine.branches import Needs
 from engine.errors import (
     DisconnectedInputError,
     EngineError,
@@ -191,18 +193,22 @@ def pullback(
     wrt: Sequence[Variable],
     consider_constant: Iterable[Variable] = (),
     nulls: dict[Variable, str] | None = None,
+    below_selection: bool = False,
 ) -> list[Variable | None]:
     """Carry known gradients of some variables back to others.
 
     Gives for each variable of `wrt` its gradient, None where nothing flows to it.
     nulls: is filled with the variables behind ops without gradient, and why there is none; where
         it is None such an op is a NullGradientError.
+    below_selection: whether zeros among the gradients may come from what was not selected, so
+        that they have to stay zeros whatever they are multiplied with.
     """
     blocked = set(consider_constant)
     order = walk(gradients, stop=lambda v: v in blocked)
     active = _dependents(order, wrt, blocked)
     flowing: dict[Variable, Variable] = {v: g for v, g in gradients.items() if v in active}
-    selected: set[Variable] = set()
+    selected = set(gradients) if below_selection else set()
+    needs = Needs(order, [*gradients, *wrt]) if any(node.op.lazy for node in order) else None
     for node in reversed(order):
         reaching = [v for v in node.inputs if v in active]
         if nulls is not None:
@@ -217,8 +223,14 @@ def pullback(
         below = any(v in selected for v in node.outputs)
         if below or node.op.selects:
             selected.update(reaching)
-        found = _gradients_of(node, flowing, below)
-        for v, g, port in zip(node.inputs, found, _ports(node), strict=True):
+        try:
+            found = _gradients_of(node, flowing, active, below)
+        except NullGradientError as error:  # from inside of a loop, say
+            if nulls is None:
+                raise
+            nulls.update(dict.fromkeys(reaching, error.message))
+            continue
+        for i, (v, g, port) in enumerate(zip(node.inputs, found, _ports(node), strict=True)):
             if g is None or v not in active:
                 continue
             if isinstance(g, str):
@@ -227,6 +239,8 @@ def pullback(
                 nulls[v] = g
                 continue
             g = _fit(g, v)
+            if needs is not None and not _is_zero(g):
+                g = needs.guarded(g, node, i)
             # Zeros are not worth adding; but a variable that only they reach does have a gradient.
             if v not in flowing or _is_zero(flowing[v]):
                 flowing[v] = g
@@ -270,7 +284,9 @@ def _dependents(
     return active
 
 
-def _gradients_of(node: Apply, flowing: Mapping[Variable, Variable], below: bool) -> Gradients:
+def _gradients_of(
+    node: Apply, flowing: Mapping[Variable, Variable], active: Container[Variable], below: bool
+) -> Gradients:
     """The gradients for the inputs of an apply; `below` says whether it is below a selection."""
     op = node.op
     gs = [flowing[v] if v in flowing else zero_gradient(v) for v in node.outputs]
@@ -278,14 +294,18 @@ def _gradients_of(node: Apply, flowing: Mapping[Variable, Variable], below: bool
         return [zero_gradient(v) for v in node.inputs]
     if op.grad is None:
         raise _no_gradient(node, op.no_grad)
+    if op.higher_order:
+        sweep = partial(pullback, below_selection=below)
+        wanted = [v in active for v in node.inputs]
+        flows = tuple(map(flowing.get, node.outputs))
+        return op.grad(sweep, wanted, flows, node.outputs, *node.inputs, **node.params)
     turns = op.conjugates and any(v.dtype in COMPLEX for v in (*node.inputs, *node.outputs))
     if turns:
         gs = [_conjugate(g) for g in gs]
-    sweep = (pullback,) if op.higher_order else ()
     if len(node.outputs) == 1:
-        found = op.grad(*sweep, gs[0], node.out, *node.inputs, **node.params)
+        found = op.grad(gs[0], node.out, *node.inputs, **node.params)
     else:
-        found = op.grad(*sweep, tuple(gs), node.outputs, *node.inputs, **node.params)
+        found = op.grad(tuple(gs), node.outputs, *node.inputs, **node.params)
     # What is not linear in a complex g, as its conjugate, has no slope to multiply it with.
     linear = op.conjugates or gs[0].dtype not in COMPLEX
     if below and op.slopes is not None and not op.selects and linear:

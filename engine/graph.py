@@ -12,6 +12,7 @@ import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -348,7 +349,10 @@ class Constant(Variable):
     __slots__ = ("data", "identity")
 
     def __init__(self, data: Any, dtype: str | None = None, name: str | None = None) -> None:
-        if dtype is None and isinstance(data, bool | int | float | complex):
+        literal = isinstance(data, bool | int | float | complex) and not isinstance(
+            data, np.generic
+        )
+        if dtype is None and literal:
             dtype = literal_dtype(data)
         value = np.array(data, dtype=dtype)
         value.setflags(write=False)
@@ -447,13 +451,6 @@ class Apply:
             error.line = line_text(self.line)
         return error
 
-    def key(self) -> tuple[Any, ...]:
-        """Equal for two applies that compute the same."""
-        inputs = [v.identity if isinstance(v, Constant) else id(v) for v in self.inputs]
-        if self.op.commutative:
-            inputs.sort(key=repr)
-        return (self.op.name, tuple(sorted(self.params.items())), *inputs)
-
     def __repr__(self) -> str:
         return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
 
@@ -531,6 +528,22 @@ def walk(
     return order
 
 
+def certain(
+    outputs: Iterable[Variable], stop: Callable[[Variable], bool] = lambda v: False
+) -> set[Apply]:
+    """The applies that `outputs` need in every run: not those only in branches of lazy ops."""
+    found: set[Apply] = set()
+    stack = list(outputs)
+    while stack:
+        v = stack.pop()
+        node = v.owner
+        if node is None or node in found or stop(v):
+            continue
+        found.add(node)
+        stack.extend(node.inputs[:1] if node.op.lazy is not None else node.inputs)
+    return found
+
+
 def leaves(outputs: Iterable[Variable]) -> list[Variable]:
     """The variables without owner that `outputs` need, each once, in order of first use."""
     outputs = list(outputs)
@@ -560,16 +573,52 @@ def substitute(
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A part of a graph as a value: the body of a loop.  Equal only to itself."""
+    """A part of a graph as a value: the body of a loop, the inside of an op.
+
+    inputs: its leaves besides constants.  outputs: what it computes.
+    Blocks that compute the same in the same way are equal, whatever their variables are called.
+    """
 
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
 
-    def __lt__(self, other: object) -> bool:
-        return id(self) < id(other)
+    def applies(self) -> list[Apply]:
+        """The applies in execution order."""
+        given = set(self.inputs)
+        return walk(self.outputs, stop=lambda v: v in given)
+
+    @cached_property
+    def form(self) -> tuple[Any, ...]:
+        """What it computes, written without its variables."""
+        places: dict[Variable, Any] = {}
+        for i, v in enumerate(self.inputs):
+            places.setdefault(v, i)
+        lines: list[Any] = [v.type for v in self.inputs]
+        for i, node in enumerate(self.applies()):
+            params = (node.params[p.name] for p in node.op.params)
+            lines.append((node.op.name, *params, *(_place(v, places) for v in node.inputs)))
+            for v in node.outputs:
+                places.setdefault(v, (i, v.index))
+        return (*lines, tuple(_place(v, places) for v in self.outputs))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Block) and self.form == other.form)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.form)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Block, (self.inputs, self.outputs)
+
+
+def _place(v: Variable, places: Mapping[Variable, Any]) -> Any:
+    if isinstance(v, Constant):
+        return v.identity
+    return places.get(v, v)
 
 
 class Sink:
@@ -641,7 +690,11 @@ class Graph:
 
     def toposort(self) -> list[Apply]:
         """The applies in execution order, which depends only on the structure."""
-        return walk(self.outputs, stop=self._given)
+        return walk(self.outputs, stop=self.is_given)
+
+    def is_given(self, variable: Variable) -> bool:
+        """Whether a variable that could be computed is an input all the same."""
+        return variable.owner is not None and variable in self.network
 
     def leaves(self) -> list[Variable]:
         """The leaf variables in use: inputs, shared variables and constants."""
@@ -743,9 +796,6 @@ class Graph:
         return removed, [n for n in added if n in self.network]
 
     # The multigraph; nobody else touches it.
-
-    def _given(self, variable: Variable) -> bool:
-        return variable.owner is not None and variable in self.network
 
     def _held(self, variable: Variable) -> bool:
         return variable in self.network or variable.owner in self.network

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.errors import EngineError
-from engine.graph import Apply, Graph, Variable, walk
+from engine.graph import Apply, Block, Constant, Graph, Variable, certain
 from engine.op import known_value, value_from_shapes, value_from_values
 from engine.types import TensorType
 
@@ -26,14 +26,43 @@ def infer_types(
     for v in graph.leaves():
         types[v] = TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable)
         values[v] = known_value(v)
-    certain = set(walk_certain(graph))
-    for node in graph.toposort():
+    _infer(graph.toposort(), certain(graph.outputs, graph.is_given), types, values)
+    return types
+
+
+def infer_block(
+    block: Block, types: Sequence[TensorType], known: Sequence[Any] = ()
+) -> list[TensorType]:
+    """The types of what a block computes, given those of its inputs and, where known, values."""
+    inferred = {
+        v: TensorType(t.dtype, t.shape, v.broadcastable)
+        for v, t in zip(block.inputs, types, strict=True)
+    }
+    values = dict(zip(block.inputs, known, strict=False))
+    order = block.applies()
+    for v in (*(v for node in order for v in node.inputs), *block.outputs):
+        if isinstance(v, Constant) and v not in inferred:
+            inferred[v] = v.type
+            values[v] = known_value(v)
+    given = set(block.inputs)
+    _infer(order, certain(block.outputs, given.__contains__), inferred, values)
+    return [inferred[v] for v in block.outputs]
+
+
+def _infer(
+    order: Sequence[Apply],
+    needed: set[Apply],
+    types: dict[Variable, TensorType],
+    values: dict[Variable, Any],
+) -> None:
+    """Fill in the types, and small integer values, of what the applies compute."""
+    for node in order:
         given = [types[v] for v in node.inputs]
         known = [values.get(v) for v in node.inputs]
         try:
             results = node.op.types(given, node.params, known)
         except EngineError as error:
-            if node in certain:
+            if node in needed:
                 raise node.located(error) from None
             results = tuple(v.type for v in node.outputs)
         for v, t in zip(node.outputs, results, strict=True):
@@ -43,26 +72,3 @@ def infer_types(
         else:
             for v in node.outputs[:1]:
                 values[v] = value_from_values(node, known, types[v])
-    return types
-
-
-def walk_certain(graph: Graph) -> list[Apply]:
-    """The applies that every run computes: those not only inside branches of lazy ops."""
-    reached = list(graph.outputs)
-    order: dict[Apply, None] = {}
-    while reached:
-        for node in walk(
-            reached, stop=lambda v: v.owner is not None and v.owner.op.lazy is not None
-        ):
-            order[node] = None
-        lazy = [v.owner for v in _reads(reached, order) if v.owner is not None and v.owner.op.lazy]
-        reached = []
-        for node in dict.fromkeys(lazy):
-            if node not in order:
-                order[node] = None
-                reached.append(node.inputs[0])
-    return list(order)
-
-
-def _reads(outputs: list[Variable], order: dict[Apply, None]) -> list[Variable]:
-    return [*outputs, *(v for node in order if not node.op.lazy for v in node.inputs)]

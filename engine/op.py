@@ -10,7 +10,8 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Literal
@@ -142,11 +143,14 @@ class Op:
     body: builds the op out of others; such an op expands where it is called.  It gets what a
         variadic port takes as a list, and returns a list where there are several results.
     expand: builds the op out of simpler ones for the code generators, which have no kernel of
-        their own for it; `(*inputs, **params)`.
-    lazy: `(condition, **params)` to the number of the one further input that is needed.
+        their own for it; `(*inputs, **params)`, a list where there are several results.
+    lazy: `(condition, **params)` to the number of the one further input that is needed.  Its
+        grad says what flows to a branch that is taken; the sweep sees to the others.
     from_shape: whether the result depends only on the shapes of the inputs.
-    higher_order: the op has blocks as parameters; numpy gets the interpreter and grad the
-        differentiation function as first argument.
+    higher_order: the op runs a graph, its parameter `block`.  numpy gets, as first argument, a
+        function that makes a block ready to be run; grad gets `pullback`, then for each input
+        whether its gradient is wanted, then always tuples for g and y, None in g where nothing
+        flows.
     draws: the first port is the state of a random stream; a node on the canvas has a state of
         its own there, made from its seed, which goes on with every call.
     call: what `op(...)` does, and so the method of tensors, where people call it with other
@@ -178,7 +182,7 @@ class Op:
     fold: Fold | None = None
     view: Callable[..., tuple[int, tuple[int, ...], tuple[int, ...]] | None] | None = None
     body: Callable[..., Variable | Sequence[Variable]] | None = None
-    expand: Callable[..., Variable] | None = None
+    expand: Callable[..., Variable | Sequence[Variable]] | None = None
     lazy: Callable[..., int] | None = None
     from_shape: bool = False
     higher_order: bool = False
@@ -462,6 +466,16 @@ def _frozen(param: Param, value: Any) -> Any:
     return value
 
 
+@contextmanager
+def untested() -> Iterator[None]:
+    """Build expressions without test values: those inside a block are of variables without any."""
+    kept, config.compute_test_value = config.compute_test_value, "off"
+    try:
+        yield
+    finally:
+        config.compute_test_value = kept
+
+
 KNOWN_SIZE = 64
 """The most elements of a value that is followed through a graph before it runs."""
 
@@ -673,6 +687,11 @@ def unbroadcast(g: Variable, x: Variable) -> Variable:
         if bx and not bg
     )
     return OPS["sum"](g, axis=axes, keepdims=True) if axes else g
+
+
+def alike(g: Variable, v: Variable) -> Variable:
+    """The gradient `g` of v's shape with the same axes marked as stretching as v has."""
+    return g if g.broadcastable == v.broadcastable else OPS["reshape_like"](g, v)
 
 
 AXIS = Param("axis", "axis", None, "the axis or axes to reduce; none means all")

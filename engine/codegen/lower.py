@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ from engine.codegen.layout import (
     restored,
     stretched,
 )
-from engine.codegen.numpy import Interpreter
+from engine.codegen.numpy import Interpreter, Lazily
 from engine.codegen.primitives import Callback, Count, Fold, Literal, Map, Operand, Task
 from engine.codegen.rules import IDENTITY, RULES
 from engine.errors import CompileError
-from engine.graph import Apply, Constant, Graph, Variable, walk
+from engine.graph import Apply, Constant, Graph, Variable, certain, walk
 from engine.op import Op
 from engine.types import DISCRETE, TensorType, normalize_axes
 
@@ -49,8 +49,7 @@ class Lowering:
         self.leaves: list[Variable] = []
         for v in dict.fromkeys([*graph.leaves(), *given]):
             self._leaf(v)
-        for node in graph.toposort():
-            self._apply(node)
+        self._lower(graph.toposort(), certain(graph.outputs, graph.is_given))
 
     # Values that are there from the start.
 
@@ -81,6 +80,27 @@ class Lowering:
 
     # Applies.
 
+    def _lower(self, order: Sequence[Apply], needed: set[Apply]) -> None:
+        """Tasks for applies; those that only branches of lazy ops need wait to be asked for."""
+        branches = Lazily(order, needed)
+        for node in order:
+            if node not in needed:
+                continue
+            if node.op.lazy is not None:
+                self._choice(node, branches)
+            else:
+                self._apply(node)
+
+    def _choice(self, node: Apply, branches: Lazily) -> None:
+        """A choice of what is there anyway is made in a kernel, any other one by NumPy."""
+        if node.op.name in RULES and all(v in self.views for v in node.inputs):
+            shapes = {self.views[v].shape for v in node.inputs[1:]}
+            if len(shapes) == 1 and _is_native(node):
+                RULES[node.op.name](self, node)
+                return
+        sources, function = branches.choosing(node)
+        self.call(node, sources, function)
+
     def _apply(self, node: Apply) -> None:
         op = node.op
         if op.from_shape or self._is_constant(node):
@@ -104,22 +124,31 @@ class Lowering:
     def _length(n: int | None, v: Variable) -> int:
         if n is None:
             raise CompileError(
-                f"The shape of {v!r} is not known before it runs; it runs in NumPy.", node=v.name
+                f"The shape of {v!r} is not known before it runs; it runs in NumPy.",
+                node=_address(v),
             )
         return n
 
-    def call(self, node: Apply) -> None:
-        """Let NumPy compute the results, between the kernels."""
+    def call(
+        self,
+        node: Apply,
+        given: Sequence[Variable] | None = None,
+        function: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
+    ) -> None:
+        """Let NumPy compute the results, between the kernels.
+
+        function: what does so, from the values of `given`, in place of the op's own.
+        """
         for v in node.outputs:
             extents = [
                 ONE if b else Extent(self._length(n, v))
                 for n, b in zip(self.types[v].shape, v.broadcastable, strict=True)
             ]
             self.views[v] = View.whole(Buffer.new(v.dtype, extents), extents)
-        function = Interpreter(node.inputs, node.outputs)
-        sources = tuple(self.views[v] for v in node.inputs)
+        sources = tuple(self.views[v] for v in (node.inputs if given is None else given))
         targets = tuple(self.views[v] for v in node.outputs)
-        self.tasks.append(Callback(node, function, sources, targets))
+        run = function or Interpreter(node.inputs, node.outputs)
+        self.tasks.append(Callback(node, run, sources, targets))
 
     def _is_constant(self, node: Apply) -> bool:
         known = all(self.views[v].buffer.storage.value is not None for v in node.inputs)
@@ -147,17 +176,26 @@ class Lowering:
             self.views[leaf] = self.views[v]
             self.types[leaf] = self.types[v]
             given.append(leaf)
-        result = node.op.expand(*given, **node.params)
-        for inner in walk([result]):
+        built = node.op.expand(*given, **node.params)
+        results = [built] if isinstance(built, Variable) else list(built)
+        order = walk(results)
+        for inner in order:
             inner.origins = node.origins
             for v in inner.inputs:
-                if v not in self.views:
-                    self.types[v] = v.type
-                    self._leaf(v)
+                self._enter(v)
             for v in inner.outputs:
                 self.types[v] = v.type
-            self._apply(inner)
-        self.views[node.out] = self.views[result]
+        for v in results:
+            self._enter(v)
+        self._lower(order, certain(results))
+        for v, result in zip(node.outputs, results, strict=True):
+            self.views[v] = self.views[result]
+
+    def _enter(self, v: Variable) -> None:
+        """Take in a leaf of an expression that is not one of the graph."""
+        if v.owner is None and v not in self.views:
+            self.types[v] = v.type
+            self._leaf(v)
 
     def _elementwise(self, node: Apply) -> None:
         assert node.op.scalar is not None
@@ -327,6 +365,11 @@ def _is_native(node: Apply) -> bool:
     working = set(op.working([v.dtype for v in node.inputs]) if op.is_elementwise else ())
     working.add(node.params.get("acc_dtype") or "bool")
     return working | {v.dtype for v in (*node.inputs, *node.outputs)} <= NATIVE
+
+
+def _address(v: Variable) -> str | None:
+    """The canvas node or the name by which a variable is found."""
+    return min(v.owner.origins, default=v.name) if v.owner is not None else v.name
 
 
 def _is_plain(value: np.ndarray[Any, Any]) -> bool:

@@ -19,7 +19,6 @@ from engine.codegen.layout import (
     stretched,
 )
 from engine.codegen.primitives import Fold, Product
-from engine.errors import CompileError
 from engine.graph import OPS, Apply
 from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 
@@ -223,21 +222,12 @@ def _changed(text: str) -> Rule:
 
 
 def _ifelse(low: Lowering, node: Apply) -> None:
-    """A choice of values that are there anyway; of branches with work in them none is computed."""
+    """A choice of values that are there anyway."""
     condition, then, other = node.inputs
-    a, b = low.views[then], low.views[other]
-    if then.owner or other.owner or a.shape != b.shape:
-        raise node.located(
-            CompileError(
-                "A choice between branches that are computed has no native kernel; it runs in "
-                "NumPy, which computes only the branch that is taken.",
-                hint="Where both branches are cheap, switch compiles.",
-            )
-        )
     holds = View.whole(Buffer.new("bool", ()), ())
     view = low.views[condition]
     low.write(node, "{x} != 0", {"x": view}, view.dtype, holds)
-    views = {"condition": holds, "then": a, "other": b}
+    views = {"condition": holds, "then": low.views[then], "other": low.views[other]}
     dtype = node.out.dtype
     low.map(node, "{then} if {condition} != 0 else {other}", views, dtype, dtype, node.out.ndim)
 

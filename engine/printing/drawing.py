@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import ParameterError
 from engine.graph import Apply, Constant, Graph, Variable, leaves, walk
 from engine.ops.index import index_text
-from engine.printing.formula import text_of_leaf
+from engine.printing.formula import name_of, text_of_leaf
 
 CHARACTER = 7.3
 """The width of a character of the monospaced font, in pixels."""
@@ -168,9 +168,9 @@ def _label(node: Apply) -> str:
     shown = [
         f"[{index_text(value)}]" if p.type == "index" else f"{p.name}={value}"
         for p in node.op.params
-        if p.type != "graph" and (value := node.params[p.name]) != p.default
+        if not node.op.higher_order and (value := node.params[p.name]) != p.default
     ]
-    return _short(node.op.name + (f"({', '.join(shown)})" if shown else ""))
+    return _short(name_of(node) + (f"({', '.join(shown)})" if shown else ""))
 
 
 def _short(text: str) -> str:

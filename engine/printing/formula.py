@@ -80,9 +80,15 @@ def _text_of(node: Apply, inputs: list[Part]) -> Part:
     arguments += [
         f"{p.name}={_param(node.params[p.name])}"
         for p in op.params
-        if node.params[p.name] != p.default and p.type != "graph"
+        if node.params[p.name] != p.default and not op.higher_order
     ]
-    return f"{op.name}({', '.join(arguments)})", ATOM
+    return f"{name_of(node)}({', '.join(arguments)})", ATOM
+
+
+def name_of(node: Apply) -> str:
+    """The name of the op; of a loop or the like, that which people gave it."""
+    given: str | None = node.params.get("name") if node.op.higher_order else None
+    return given or node.op.name
 
 
 def _reverses(node: Apply) -> bool:
@@ -185,5 +191,5 @@ def _tex_of(node: Apply, inputs: list[Part]) -> Part:
         kept = [p for p in node.params["pattern"] if p is not None]
         if kept == sorted(kept):
             return inputs[0]
-    name = op.name.replace("_", " ").strip()
+    name = re.sub(r"\W|_", " ", name_of(node)).strip()
     return rf"\operatorname{{{name}}}\left({', '.join(t for t, _ in inputs)}\right)", ATOM

@@ -9,7 +9,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from engine.graph import Apply, Block, Graph, Variable, walk
-from engine.printing.formula import text_of_leaf
+from engine.printing.formula import name_of, text_of_leaf
 
 Line = tuple[Variable, int, str]
 
@@ -111,14 +111,14 @@ class _Tree:
             self.lines.append(" |" * level + self._line(v, label, again) + note)
             for value in v.owner.params.values() if v.owner else ():
                 if isinstance(value, Block):
-                    self.blocks.setdefault(value, f"{v.owner.op.name if v.owner else ''} {label}")
+                    self.blocks.setdefault(value, f"{name_of(v.owner) if v.owner else ''} {label}")
             below = self.depth < 0 or level + 1 < self.depth
             if deeper and below and not (self.stop_on_name and v.name):
                 assert v.owner is not None
                 stack.extend((i, level + 1, "") for i in reversed(v.owner.inputs))
 
     def _line(self, v: Variable, label: str, again: bool) -> str:
-        what = v.owner.op.name if v.owner else text_of_leaf(v)[0]
+        what = name_of(v.owner) if v.owner else text_of_leaf(v)[0]
         if v.owner and len(v.owner.outputs) > 1:
             what += f".{v.index}"
         parts = [what.lstrip()]

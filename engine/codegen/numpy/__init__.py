@@ -5,7 +5,7 @@ What an op means is what its record's `numpy` says; every other target is held a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from engine.errors import EngineError, ShapeError
-from engine.graph import Apply, Block, Constant, Variable, walk
+from engine.graph import Apply, Block, Constant, Variable, certain, walk
 
 Array = np.ndarray[Any, Any]
 Memory = list[Any]
@@ -31,25 +31,28 @@ class Interpreter:
 
     def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
         given = set(inputs)
-        order = walk(outputs, stop=lambda v: v in given)
+        order = walk(outputs, stop=given.__contains__)
+        needed = certain(outputs, stop=given.__contains__)
         slots: dict[Variable, int] = {}
         for v in inputs:
             slots.setdefault(v, len(slots))
-        self._fixed: list[tuple[int, Array]] = []
+        fixed: list[tuple[int, Array]] = []
         for v in (*(v for node in order for v in node.inputs), *outputs):
             if v not in slots and isinstance(v, Constant):
                 slots[v] = len(slots)
-                self._fixed.append((slots[v], v.data))
+                fixed.append((slots[v], v.data))
         for v in (v for node in order for v in (*node.inputs, *node.outputs)):
             slots.setdefault(v, len(slots))
         self.inputs = [slots[v] for v in inputs]
         self.outputs = [slots.setdefault(v, len(slots)) for v in outputs]
-        self.steps = [Step(node, slots) for node in order]
-        self.size = len(slots)
-        self._lazy = any(node.op.lazy for node in order)
-        self._maker = {out: step for step in self.steps for out in step.outputs}
+        self._memory: Memory = [None] * len(slots)
+        for slot, value in fixed:
+            self._memory[slot] = value
+        made = [(node, Step(node, slots)) for node in order]
+        self.steps = [step for node, step in made if node in needed]
+        self._branches = Branches(step for node, step in made if node not in needed)
         last = {slot: step for step in self.steps for slot in step.inputs}
-        kept = {*self.outputs, *self.inputs, *(slot for slot, _ in self._fixed)}
+        kept = {*self.outputs, *self.inputs, *(slot for slot, _ in fixed), *self._branches.read}
         for slot, step in last.items():
             if slot not in kept:
                 step.dead.append(slot)
@@ -59,37 +62,101 @@ class Interpreter:
 
         watch: gets every step that is due, with the memory, and runs it.
         """
-        memory: Memory = [None] * self.size
+        with np.errstate(all="ignore"):
+            return [np.asarray(value) for value in self.run(values, watch or Step.run)]
+
+    def run(self, values: Sequence[Any], due: Watch | None = None) -> list[Any]:
+        """As a call, inside of another one: NumPy's warnings are off already."""
+        run = due or Step.run
+        memory = self._memory.copy()
         for slot, value in zip(self.inputs, values, strict=True):
             memory[slot] = value
-        for slot, value in self._fixed:
-            memory[slot] = value
-        run = watch or Step.run
-        with np.errstate(all="ignore"):
-            if self._lazy:
-                self._on_demand(memory, run)
-            else:
-                for step in self.steps:
-                    run(step, memory)
-                    for slot in step.dead:
-                        memory[slot] = None
-        return [np.asarray(memory[slot]) for slot in self.outputs]
+        for step in self.steps:
+            if step.lazy is not None:
+                self._branches.compute(step.chosen(memory), memory, run)
+            run(step, memory)
+            for slot in step.dead:
+                memory[slot] = None
+        return [memory[slot] for slot in self.outputs]
 
-    def _on_demand(self, memory: Memory, run: Watch) -> None:
-        """Compute what the outputs need and of a lazy op only the branch that is taken."""
-        stack = [self._maker[slot] for slot in reversed(self.outputs) if slot in self._maker]
+
+class Branches:
+    """The applies that are needed only if a branch is taken, each computed once at most.
+
+    read: the places in memory that they read.
+    """
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._maker = {out: step for step in steps for out in step.outputs}
+        self.read = {slot for step in self._maker.values() for slot in step.inputs}
+
+    def compute(self, slot: int, memory: Memory, run: Watch) -> None:
+        """Compute what lies at a place in memory, unless it is there already."""
+        stack = [slot] if memory[slot] is None else []
         while stack:
-            step = stack[-1]
-            if memory[step.outputs[0]] is not None:
-                stack.pop()
-                continue
-            needed = step.needed(memory)
-            missing = [slot for slot in needed if memory[slot] is None]
+            step = self._maker[stack[-1]]
+            missing = [i for i in step.needed(memory) if memory[i] is None]
             if missing:
-                stack.extend(self._maker[slot] for slot in reversed(missing))
-            else:
+                stack.extend(reversed(missing))
+                continue
+            stack.pop()
+            if memory[step.outputs[0]] is None:
                 run(step, memory)
-                stack.pop()
+
+
+class Lazily:
+    """What only branches of lazy ops need, computed between kernels where it is asked for.
+
+    It is asked for by the choices of one pass, in their order; what one of them has made another
+    need not make again.
+    """
+
+    def __init__(self, order: Sequence[Apply], needed: set[Apply]) -> None:
+        self._needed = needed
+        self._slots: dict[Variable, int] = {}
+        for node in order:
+            if node not in needed or node.op.lazy is not None:
+                for v in (*node.inputs, *node.outputs):
+                    self._slots.setdefault(v, len(self._slots))
+        self._fresh: Memory = [None] * len(self._slots)
+        for v, slot in self._slots.items():
+            if isinstance(v, Constant):
+                self._fresh[slot] = v.data
+        self._memory = self._fresh
+        self._branches = Branches(Step(n, self._slots) for n in order if n not in needed)
+        self._first: Apply | None = None
+
+    def choosing(self, node: Apply) -> tuple[list[Variable], Callable[[Sequence[Any]], list[Any]]]:
+        """What has to be there for a choice to be made, and the function that makes it of that.
+
+        Of all choices of a pass this has to be called in the order in which they are made.
+        """
+        if self._first is None:
+            self._first = node
+        read = [v for n in walk(node.inputs, stop=self._is_there) for v in n.inputs]
+        given = [v for v in dict.fromkeys([*read, *node.inputs]) if self._is_source(v)]
+        slots = [self._slots[v] for v in given]
+        step = Step(node, self._slots)
+        out = self._slots[node.out]
+
+        def choose(values: Sequence[Any]) -> list[Any]:
+            if self._first is node:
+                self._memory = self._fresh.copy()
+            memory = self._memory
+            for slot, value in zip(slots, values, strict=True):
+                memory[slot] = value
+            with np.errstate(all="ignore"):
+                self._branches.compute(step.chosen(memory), memory, Step.run)
+                step.run(memory)
+            return [np.asarray(memory[out])]
+
+        return given, choose
+
+    def _is_there(self, v: Variable) -> bool:
+        return v.owner is None or v.owner in self._needed
+
+    def _is_source(self, v: Variable) -> bool:
+        return self._is_there(v) and not isinstance(v, Constant)
 
 
 class Step:
@@ -110,7 +177,7 @@ class Step:
         self.plain = not any(self.casts)
         self.function: Callable[..., Any] | None = node.op.numpy
         if self.function is not None and node.op.higher_order:
-            self.function = partial(self.function, run_block)
+            self.function = partial(self.function, ready)
         if self.function is not None and node.params:
             self.function = partial(self.function, **node.params)
 
@@ -118,16 +185,17 @@ class Step:
         """The places whose values the step needs before it can run."""
         if self.lazy is None or memory[self.inputs[0]] is None:
             return self.inputs[:1] if self.lazy else self.inputs
-        return [self.inputs[0], self.inputs[self._branch(memory)]]
+        return [self.inputs[0], self.chosen(memory)]
 
-    def _branch(self, memory: Memory) -> int:
+    def chosen(self, memory: Memory) -> int:
+        """The place of the value that a lazy op gives."""
         assert self.lazy is not None
-        return self.lazy(memory[self.inputs[0]], **self.node.params)
+        return self.inputs[self.lazy(memory[self.inputs[0]], **self.node.params)]
 
     def run(self, memory: Memory) -> None:
-        """Compute the results from the inputs, and put them into their places."""
+        """Compute the outputs from the inputs."""
         if self.lazy is not None:
-            chosen = memory[self.inputs[self._branch(memory)]]
+            chosen = memory[self.chosen(memory)]
             memory[self.outputs[0]] = np.asarray(chosen).astype(self.dtypes[0], copy=False)
             return
         assert self.function is not None
@@ -172,9 +240,9 @@ def interpret(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> li
 _blocks: WeakKeyDictionary[Block, Interpreter] = WeakKeyDictionary()
 
 
-def run_block(block: Block, values: Sequence[Any]) -> list[Array]:
-    """One pass through the body of a loop."""
+def ready(block: Block) -> Callable[[Sequence[Any]], list[Any]]:
+    """A block made ready to be run again and again, by an op that is itself being run."""
     interpreter = _blocks.get(block)
     if interpreter is None:
         interpreter = _blocks[block] = Interpreter(block.inputs, block.outputs)
-    return interpreter(values)
+    return interpreter.run
