@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import engine.rewrite.guards
+import engine.rewrite.loops
 import engine.rewrite.parts
 import engine.rewrite.shapes
-import engine.rewrite.tails  # noqa: F401 -- these four declare their rules
+import engine.rewrite.tails  # noqa: F401 -- these declare their rules
 from engine.errors import ParameterError
 from engine.graph import Graph
 from engine.rewrite.canonicalize import canonicalize

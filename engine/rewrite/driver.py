@@ -14,11 +14,11 @@ from itertools import islice
 from time import perf_counter
 
 from engine.errors import RewriteError
-from engine.graph import OPS, Apply, Graph, Variable, walk
+from engine.graph import OPS, Apply, Block, Graph, Variable, walk
 from engine.rewrite.equals import Equals
 from engine.rewrite.film import Film, RewriteStep, freeze, place, wires
 from engine.rewrite.measure import measure
-from engine.rewrite.rule import Rule
+from engine.rewrite.rule import DESCENDS, Rule
 from engine.rewrite.view import View
 from engine.types import COMPLEX
 
@@ -53,7 +53,8 @@ class Driver:
         self.film = Film(graph)
         self.check = check
         self._equals = Equals(graph.toposort())
-        self._view = View(graph, self._equals, may_cancel=may_cancel)
+        self._view = View(graph, self._equals, self._rewritten, may_cancel=may_cancel)
+        self._blocks: dict[Block, Block] = {}
         self._failed: set[str] = set()
         self._settled: set[str] = set()
         self._steps = steps
@@ -61,12 +62,33 @@ class Driver:
 
     def run(self, name: str, rules: Sequence[Rule]) -> None:
         """Apply the rules until none of them applies anywhere."""
+        self._running = name, rules
+        self._blocks.clear()
         index = _by_op(tuple(rules))
         # The rules of the last run apply nowhere, until something changes.
-        news = _by_op(tuple(rule for rule in rules if rule.name not in self._settled))
+        news = _by_op(tuple(r for r in rules if r.name not in self._settled or DESCENDS in r.tags))
         while self._sweep(name, index, news):
             news = index
         self._settled = {rule.name for rule in rules}
+
+    def _rewritten(self, block: Block) -> Block:
+        """A block after the rules that are being applied, by a driver of its own."""
+        known = self._blocks.get(block)
+        if known is not None:
+            return known
+        graph = Graph(block.inputs, block.outputs)
+        inner = Driver(
+            graph,
+            steps=self._steps - len(self.film),
+            seconds=self._deadline - perf_counter(),
+            may_cancel=self._view.may_cancel,
+            check=self.check,
+        )
+        inner.run(*self._running)
+        self.film.warnings += inner.film.warnings
+        found = Block(block.inputs, tuple(graph.outputs)) if len(inner.film) else block
+        self._blocks[block] = self._blocks[found] = found
+        return found
 
     def _sweep(self, name: str, index: Index, news: Index) -> bool:
         """Try `news` on every apply and all rules on what changes; tell whether anything did."""

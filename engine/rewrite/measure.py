@@ -33,7 +33,21 @@ def weight(node: Apply) -> int:
     one that is computed 2, because it has to be waited for, and each detour 1.
     """
     read = sum(0 if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs)
-    return work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node)
+    own = work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node)
+    return own + _inside(node) if node.op.higher_order else own
+
+
+OFTEN = 8
+"""What is inside of a loop is done so much more often."""
+
+
+def _inside(node: Apply) -> int:
+    """The weight of what is in an op, and of the rows of a loop's results that are kept."""
+    total = OFTEN * measure(node.params["block"].applies())
+    if node.op.name == "scan":
+        keep = node.params["keep"] or (0,) * len(node.outputs)
+        total += sum(min(k, OFTEN - 1) or OFTEN for k in keep)
+    return total
 
 
 def _detour(node: Apply) -> int:

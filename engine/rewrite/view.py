@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from engine.graph import OPS, Apply, Graph, Variable
+from engine.graph import OPS, Apply, Block, Graph, Sink, Variable
 from engine.rewrite.equals import Equals
 from engine.rewrite.lengths import Lengths
 from engine.rewrite.products import Product, product_of
@@ -16,12 +16,20 @@ class View:
     """A graph as rules see it: they read it, only the driver changes it.
 
     lengths: which axes are equally long.  may_cancel: whether a factor and its inverse may go,
-    though that may hide a NaN.
+    though that may hide a NaN.  rewritten: gives a block as the rules that are in force leave it.
     """
 
-    def __init__(self, graph: Graph, equals: Equals, *, may_cancel: bool = True) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        equals: Equals,
+        rewritten: Callable[[Block], Block],
+        *,
+        may_cancel: bool = True,
+    ) -> None:
         self._graph = graph
         self._equals = equals
+        self.rewritten = rewritten
         self.may_cancel = may_cancel
         self._products: dict[tuple[Variable, bool], Product] = {}
         self._sums: dict[Variable, Sum] = {}
@@ -35,6 +43,10 @@ class View:
     def is_shared(self, v: Variable) -> bool:
         """Whether the variable is read in more than one place."""
         return self._graph.is_shared(v)
+
+    def readers(self, v: Variable) -> list[tuple[Apply | Sink, int]]:
+        """Who reads the variable, and at which port."""
+        return self._graph.clients(v)
 
     def is_part_of(self, v: Variable, family: frozenset[str]) -> bool:
         """Whether the only reader of v is an op of the family with v's dtype.
