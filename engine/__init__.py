@@ -11,8 +11,11 @@ Theano's names are the public interface:
 """
 
 from engine import compile as compile
-from engine import gradient, sandbox
+from engine import gradient, sandbox, scan_module
+from engine import scan_module as scan_utils
 from engine.arguments import In, Out
+from engine.checkpoint import checkpoint
+from engine.clone import clone
 from engine.config import config
 from engine.errors import (
     DisconnectedInputError,
@@ -33,9 +36,10 @@ from engine.grad import (
     subgraph_grad,
 )
 from engine.modes import Mode
+from engine.op_from_graph import OpFromGraph
 from engine.printing import debugprint, pp, tex
 from engine.profile import ProfileStats
-from engine.scan import scan
+from engine.scan import foldl, foldr, map, reduce, scan, scan_checkpoints
 from engine.shared import SharedVariable, shared
 from engine.tensor import TensorType
 from engine.test_values import get_test_value
@@ -53,6 +57,7 @@ __all__ = [
     "MissingInputError",
     "Mode",
     "NullGradientError",
+    "OpFromGraph",
     "OrderedUpdates",
     "Out",
     "ProfileStats",
@@ -60,8 +65,13 @@ __all__ = [
     "SharedVariable",
     "TensorType",
     "UnusedInputError",
+    "checkpoint",
+    "clone",
+    "compile",
     "config",
     "debugprint",
+    "foldl",
+    "foldr",
     "function",
     "get_test_value",
     "grad",
@@ -69,9 +79,14 @@ __all__ = [
     "hessian",
     "hessian_vector_product",
     "jacobian",
+    "map",
     "pp",
+    "reduce",
     "sandbox",
     "scan",
+    "scan_checkpoints",
+    "scan_module",
+    "scan_utils",
     "shared",
     "subgraph_grad",
     "tex",

@@ -1,7 +1,16 @@
 """Theano's `compile`: functions, modes and profiles under the names that it has for them."""
 
 from engine.arguments import In, Out
-from engine.compile import debugmode, io, mode, monitormode, nanguardmode, profiling, sharedvalue
+from engine.compile import (
+    builders,
+    debugmode,
+    io,
+    mode,
+    monitormode,
+    nanguardmode,
+    profiling,
+    sharedvalue,
+)
 from engine.errors import UnusedInputError
 from engine.function import Function, function
 from engine.modes import (
@@ -13,6 +22,7 @@ from engine.modes import (
     get_mode,
     register_mode,
 )
+from engine.op_from_graph import OpFromGraph
 from engine.profile import ProfileStats
 from engine.shared import SharedVariable, shared
 
@@ -23,10 +33,12 @@ __all__ = [
     "Mode",
     "MonitorMode",
     "NanGuardMode",
+    "OpFromGraph",
     "Out",
     "ProfileStats",
     "SharedVariable",
     "UnusedInputError",
+    "builders",
     "debugmode",
     "function",
     "get_default_mode",
