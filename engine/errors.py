@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from numpy.linalg import LinAlgError
+
 from engine.config import config
 
 
@@ -156,6 +158,12 @@ class CompileError(EngineError, RuntimeError):
     """A graph that a target cannot compile."""
 
     kind = "compile"
+
+
+class LinearAlgebraError(EngineError, LinAlgError):
+    """A matrix that is not what an op needs: it is singular, say, or not positive definite."""
+
+    kind = "linear-algebra"
 
 
 class NonFiniteError(EngineError, ArithmeticError):

@@ -162,10 +162,10 @@ class Variable:
         return OPS["pow"](other, self)
 
     def __matmul__(self, other: Any) -> Variable:
-        return OPS["dot"](self, other)
+        return OPS["matmul"](self, other)
 
     def __rmatmul__(self, other: Any) -> Variable:
-        return OPS["dot"](other, self)
+        return OPS["matmul"](other, self)
 
     def __neg__(self) -> Variable:
         return OPS["neg"](self)

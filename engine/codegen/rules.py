@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from engine.codegen.cpu.blas import COLUMN, INNER, ROW, is_readable
@@ -18,8 +19,9 @@ from engine.codegen.layout import (
     restored,
     stretched,
 )
-from engine.codegen.primitives import Fold, Product
+from engine.codegen.primitives import Fold, Map, Product
 from engine.graph import OPS, Apply
+from engine.ops.products import subscripts_of
 from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 BLAS_WORK = 1024
 """Multiplications from which on a product is worth a call of BLAS."""
+LOOP_WORK = 1 << 16
+"""Multiplications up to which plain loops are faster than a call of NumPy and its BLAS."""
 IDENTITY = "{x}"
 MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
 
@@ -45,6 +49,9 @@ def _cast(low: Lowering, node: Apply) -> None:
 
 
 def _dot(low: Lowering, node: Apply) -> None:
+    if not all(1 <= v.ndim <= 2 for v in node.inputs):
+        _contract(low, node)
+        return
     x, y = (low.views[v] for v in node.inputs)
     inner, other = x.extents[-1], y.extents[0]
     if inner is ONE or other is ONE:
@@ -75,6 +82,53 @@ def _dot(low: Lowering, node: Apply) -> None:
     low.tasks.append(
         Fold(node, lengths, step, operands, dtype, target, reduced, start, order=order)
     )
+
+
+def _contract(low: Lowering, node: Apply) -> None:
+    """The sum of products over some axes: a loop for each axis where there is little to do.
+
+    NumPy, which brings BLAS, does the rest, and what is no product of two.
+    """
+    axes = subscripts_of(node)
+    if axes is None or len(node.inputs) != 2:
+        low.call(node)
+        return
+    x, y = (low.views[v] for v in node.inputs)
+    (left, right), out = axes.operands, axes.out
+    extents: dict[str, Extent] = {}
+    for letter, extent in (*zip(left, x.extents, strict=True), *zip(right, y.extents, strict=True)):
+        known = extents.setdefault(letter, extent)
+        if known is ONE:
+            extents[letter] = extent
+        elif extent is not ONE:
+            known.unify(extent)
+    letters = out + "".join(c for c in extents if c not in out)
+    numbers, space = loops_over([extents[c] for c in letters])
+    loops = dict(zip(letters, numbers, strict=True))
+    diagonal = len(set(left)) < len(left) or len(set(right)) < len(right)
+    if diagonal or prod(e.length for e in space) > LOOP_WORK:
+        low.call(node)
+        return
+    kept = [extents[c] for c in out]
+    dtype = node.out.dtype
+    result = View.whole(Buffer.new(dtype, kept), kept)
+    low.views[node.out] = result
+    # An axis that stretches has no loop of its own, although its letter may have one.
+    operands = {
+        name: view.along(
+            [None if e is ONE else loops[c] for c, e in zip(term, view.extents, strict=True)]
+        )
+        for name, term, view in (("x", left, x), ("y", right, y))
+    }
+    target = result.along([loops[c] for c in out])
+    reduced = frozenset(k for c in letters[len(out) :] if (k := loops[c]) is not None)
+    if not reduced:
+        text = "{x} and {y}" if dtype == "bool" else "{x} * {y}"
+        low.tasks.append(Map(node, space, text, operands, dtype, target))
+        return
+    step, start = ("{acc} or {x} and {y}", "False") if dtype == "bool" else (MULTIPLY_ADD, "T(0)")
+    order = memory_order(*operands.values(), size=len(space))
+    low.tasks.append(Fold(node, space, step, operands, dtype, target, reduced, start, order=order))
 
 
 def _is_large(space: Sequence[Extent], *dtypes: str) -> bool:
@@ -250,8 +304,10 @@ RULES: dict[str, Rule] = {
     "argmax": _place(">", "LOWEST"),
     "argmin": _place("<", "HIGHEST"),
     "assign_at": _changed("{value}"),
+    "batched_matmul": _contract,
     "cast": _cast,
     "dot": _dot,
+    "einsum": _contract,
     "full": _alloc,
     "ifelse": _ifelse,
     "increase_at": _changed("{x} + {value}"),

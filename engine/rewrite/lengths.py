@@ -7,6 +7,7 @@ import itertools
 from engine.errors import EngineError
 from engine.graph import Apply, Variable, walk
 from engine.op import known_value
+from engine.ops.products import subscripts_of
 from engine.types import TensorType
 
 FIRST = 10**15
@@ -64,9 +65,7 @@ class Lengths:
         if node.op.is_elementwise:
             self._known[node.out] = self._elementwise(node)
             return
-        if node.op.name == "dot":
-            x, y = (self._leaf(v) for v in node.inputs)
-            self._unify(x[-1], y[0])
+        self._meet(node)
         types = [
             TensorType(v.dtype, map(self._find, self._leaf(v)), v.broadcastable)  # type: ignore[arg-type]
             for v in node.inputs
@@ -83,6 +82,15 @@ class Lengths:
                 1 if stretches else next(self._fresh) if n is None else n
                 for n, stretches in zip(t.shape, v.broadcastable, strict=True)
             )
+
+    def _meet(self, node: Apply) -> None:
+        """Axes of a product that have the same letter are equally long."""
+        axes = subscripts_of(node)
+        met: dict[str, int] = {}
+        for term, v in zip(axes.operands if axes else (), node.inputs, strict=False):
+            for letter, n in zip(term, self._leaf(v), strict=True):
+                if n != 1:
+                    self._unify(met.setdefault(letter, n), n)
 
     def _elementwise(self, node: Apply) -> tuple[int, ...]:
         ndim = node.out.ndim
