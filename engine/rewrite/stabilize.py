@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.graph import Apply, Variable
+from engine.ops.activations import logsoftmax, sigmoid, softmax, softplus
 from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp, expm1, log, log1p
-from engine.ops.nnet import logsoftmax, sigmoid, softmax, softplus
 from engine.ops.reductions import max, sum
 from engine.rewrite.measure import is_never_positive
 from engine.rewrite.pattern import Sides

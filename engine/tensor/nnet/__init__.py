@@ -1,4 +1,4 @@
-"""Theano's `tensor.nnet`."""
+"""Theano's `tensor.nnet`; ops that have the same name in `engine.tensor` are found there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import Variable
-from engine.tensor.nnet import abstract_conv, conv, conv3d2d, neighbours
+from engine.graph import OPS, Variable
+from engine.tensor.nnet import abstract_conv, bn, conv, conv3d2d, ctc, neighbours
 from engine.tensor.nnet.abstract_conv import (
     conv1d,
     conv2d_grad_wrt_inputs,
@@ -20,10 +20,27 @@ from engine.tensor.nnet.abstract_conv import (
     separable_conv2d,
     separable_conv3d,
 )
+from engine.tensor.nnet.bn import batch_normalization
 from engine.tensor.nnet.conv_shapes import Border, Lengths
+from engine.tensor.nnet.nnet import (
+    confusion_matrix,
+    crossentropy_softmax_1hot_with_bias,
+    crossentropy_softmax_argmax_1hot_with_bias,
+    crossentropy_softmax_max_and_argmax_1hot,
+    crossentropy_softmax_max_and_argmax_1hot_with_bias,
+    dropout,
+    prepend_0_to_each_row,
+    prepend_1_to_each_row,
+    prepend_scalar_to_each_row,
+    relu,
+    softmax_graph,
+)
 
 __all__ = [
     "abstract_conv",
+    "batch_normalization",
+    "bn",
+    "confusion_matrix",
     "conv",
     "conv1d",
     "conv2d",
@@ -34,9 +51,20 @@ __all__ = [
     "conv3d2d",
     "conv3d_grad_wrt_inputs",
     "conv3d_grad_wrt_weights",
+    "crossentropy_softmax_1hot_with_bias",
+    "crossentropy_softmax_argmax_1hot_with_bias",
+    "crossentropy_softmax_max_and_argmax_1hot",
+    "crossentropy_softmax_max_and_argmax_1hot_with_bias",
+    "ctc",
+    "dropout",
     "neighbours",
+    "prepend_0_to_each_row",
+    "prepend_1_to_each_row",
+    "prepend_scalar_to_each_row",
+    "relu",
     "separable_conv2d",
     "separable_conv3d",
+    "softmax_graph",
 ]
 
 
@@ -68,3 +96,13 @@ def conv2d(
         input, filters, input_shape, filter_shape, border_mode, subsample, filter_flip,
         filter_dilation, num_groups, unshared,
     )  # fmt: skip
+
+
+IN_NNET = frozenset({"Activations", "Costs", "Normalisation", "Attention"})
+
+
+def __getattr__(name: str) -> Any:
+    op = OPS.get(name)
+    if op is not None and op.category in IN_NNET:
+        return op
+    raise AttributeError(f"engine.tensor.nnet has no {name!r}.")
