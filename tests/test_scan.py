@@ -620,6 +620,14 @@ def test_an_op_without_gradient_off_the_way_is_no_hindrance() -> None:
     slopes(rows.sum(), [x], {x: np.ones((2, 2)), w: [1.0, 2.0]})
 
 
+def test_a_selection_above_a_loop_lets_no_nan_through() -> None:
+    x = T.dvector("x")
+    roots, _ = scan(lambda v: T.sqrt(v), x)
+    slope = grad(T.sum(T.switch(x > 0, roots, 0)), x)
+    (found,) = everywhere([slope], {x: [0.0, 4.0, -1.0]})
+    assert found.tolist() == [0, 0.25, 0]
+
+
 def test_nested_loops() -> None:
     m = T.dmatrix("m")
     rows, _ = scan(
@@ -633,7 +641,6 @@ def test_nested_loops() -> None:
     assert len([n for n in f.graph.toposort() if n.op.name == "scan"]) == 1
 
 
-@pytest.mark.skipif("conj" not in OPS, reason="complex gradients need conj")
 def test_complex_states() -> None:
     z, c = T.zvector("z"), T.zscalar("c")
     rows, _ = scan(lambda v, s: s * c + v, z, T.zeros((), dtype="complex128"))
