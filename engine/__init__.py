@@ -11,7 +11,7 @@ Theano's names are the public interface:
 """
 
 from engine import compile as compile
-from engine import gradient, sandbox, scan_module
+from engine import gradient, ifelse, sandbox, scan_module
 from engine import scan_module as scan_utils
 from engine.arguments import In, Out
 from engine.checkpoint import checkpoint
@@ -78,6 +78,7 @@ __all__ = [
     "gradient",
     "hessian",
     "hessian_vector_product",
+    "ifelse",
     "jacobian",
     "map",
     "pp",

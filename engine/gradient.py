@@ -21,6 +21,7 @@ from engine.ops.blocking import (
 )
 
 consider_constant = zero_grad
+NullTypeGradError = NullGradientError
 
 __all__ = [
     "DisconnectedInputError",
@@ -28,6 +29,7 @@ __all__ = [
     "Lop",
     "NullGradient",
     "NullGradientError",
+    "NullTypeGradError",
     "Rop",
     "consider_constant",
     "disconnected_grad",

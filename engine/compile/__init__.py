@@ -1,6 +1,7 @@
 """Theano's `compile`: functions, modes and profiles under the names that it has for them."""
 
 from engine.arguments import In, Out
+from engine.as_op import as_op
 from engine.compile import (
     builders,
     debugmode,
@@ -8,6 +9,7 @@ from engine.compile import (
     mode,
     monitormode,
     nanguardmode,
+    ops,
     profiling,
     sharedvalue,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "ProfileStats",
     "SharedVariable",
     "UnusedInputError",
+    "as_op",
     "builders",
     "debugmode",
     "function",
@@ -47,6 +50,7 @@ __all__ = [
     "mode",
     "monitormode",
     "nanguardmode",
+    "ops",
     "profiling",
     "register_mode",
     "shared",

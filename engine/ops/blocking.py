@@ -1,4 +1,4 @@
-"""Ops that pass their input on and change only what flows back through them."""
+"""Ops that pass their input on, most of them to change what flows back through them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,13 +37,22 @@ def _identity(
         view=_as_it_lies,
         grad=grad,
         conjugates=False,
-        method=False,
-        overrides_gradient=True,
-        **facts,
+        **{"method": False, "overrides_gradient": True, **facts},
     )
 
 
 EXAMPLES = (Example(((2, 3),)),)
+
+tensor_copy = _identity(
+    "tensor_copy",
+    "=",
+    "The same tensor, as an expression of its own that may bear another name.",
+    grad=lambda g, y, x: [g],
+    aliases=("copy",),
+    method=True,
+    overrides_gradient=False,
+    examples=EXAMPLES,
+)
 
 zero_grad = _identity(
     "zero_grad",

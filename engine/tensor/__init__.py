@@ -17,7 +17,7 @@ from engine.config import config
 from engine.errors import ShapeError
 from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobian
 from engine.graph import OPS, Variable
-from engine.numeric_grad import verify_grad
+from engine.numeric_grad import numeric_grad, verify_grad
 from engine.ops.changing import inc_subtensor, set_subtensor
 from engine.ops.places import ravel_multi_index, unravel_index
 from engine.ops.selection import choose, nonzero, to_one_hot
@@ -69,6 +69,7 @@ __all__ = [
     "join",
     "mgrid",
     "nonzero",
+    "numeric_grad",
     "ogrid",
     "ones",
     "ravel_multi_index",
