@@ -58,8 +58,9 @@ def _dot_type(x: TensorType, y: TensorType) -> TensorType:
 
 
 def _dot_value(x: Any, y: Any) -> Any:
-    dtype = upcast(x.dtype.name, y.dtype.name)
-    x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+    if x.dtype != y.dtype:  # the names of dtypes take longer than a small product
+        dtype = upcast(x.dtype.name, y.dtype.name)
+        x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
     if x.ndim and y.ndim and x.ndim + y.ndim > 4:
         # The same sums as those of np.dot, which has BLAS only for matrices.
         return np.tensordot(x, y, (x.ndim - 1, max(0, y.ndim - 2)))
