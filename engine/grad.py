@@ -290,7 +290,8 @@ def _gradients_of(
     """The gradients for the inputs of an apply; `below` says whether it is below a selection."""
     op = node.op
     gs = [flowing[v] if v in flowing else zero_gradient(v) for v in node.outputs]
-    if all(map(_is_zero, gs)):
+    nothing = all(map(_is_zero, gs))
+    if nothing and (op.grad is None or op.higher_order):
         return [zero_gradient(v) for v in node.inputs]
     if op.grad is None:
         raise _no_gradient(node, op.no_grad)
@@ -306,6 +307,10 @@ def _gradients_of(
         found = op.grad(gs[0], node.out, *node.inputs, **node.params)
     else:
         found = op.grad(tuple(gs), node.outputs, *node.inputs, **node.params)
+    if nothing:
+        return [
+            g if g is None else zero_gradient(v) for g, v in zip(found, node.inputs, strict=True)
+        ]
     # What is not linear in a complex g, as its conjugate, has no slope to multiply it with.
     linear = op.conjugates or gs[0].dtype not in COMPLEX
     if below and op.slopes is not None and not op.selects and linear:

@@ -20,7 +20,7 @@ import networkx as nx
 import numpy as np
 
 from engine.errors import EngineError, MissingInputError, TypeMismatchError
-from engine.types import TensorType, literal_dtype
+from engine.types import TensorType, is_literal, literal_dtype
 
 if TYPE_CHECKING:
     from engine.op import Op
@@ -349,10 +349,7 @@ class Constant(Variable):
     __slots__ = ("data", "identity")
 
     def __init__(self, data: Any, dtype: str | None = None, name: str | None = None) -> None:
-        literal = isinstance(data, bool | int | float | complex) and not isinstance(
-            data, np.generic
-        )
-        if dtype is None and literal:
+        if dtype is None and is_literal(data):
             dtype = literal_dtype(data)
         value = np.array(data, dtype=dtype)
         value.setflags(write=False)
@@ -373,11 +370,10 @@ def as_variable(value: Any, name: str | None = None) -> Variable:
         return value
     if isinstance(value, list | tuple) and any(isinstance(v, Variable) for v in value):
         return OPS["stack"](list(value))
+    if is_literal(value):
+        return Constant(value, name=name)
     try:
-        array = value if isinstance(value, bool | int | float | complex) else np.asarray(value)
-        return Constant(array, name=name)
-    except EngineError:
-        raise
+        return Constant(np.asarray(value), name=name)
     except (TypeError, ValueError) as error:
         raise TypeMismatchError(
             f"{type(value).__name__} cannot be made a tensor.",

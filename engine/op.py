@@ -30,14 +30,12 @@ from engine.types import (
     Shape,
     TensorType,
     broadcast,
+    is_literal,
     literal_dtype,
     normalize_axes,
     to_float,
     upcast,
 )
-
-PLAIN = (bool, int, float, complex)
-"""What Python has of numbers."""
 
 ParamType = Literal[
     "int", "float", "bool", "string", "axis", "ints", "dtype", "shape", "index", "graph"
@@ -313,7 +311,7 @@ class Op:
         if self.call is not None:
             return self.call(*args, **kwargs)  # type: ignore[no-any-return]
         if self.associative and len(args) > len(self.ports) and not kwargs:
-            alone = all(isinstance(a, PLAIN) for a in args)
+            alone = all(map(is_literal, args))
             out: Variable = reduce(self, args if alone else map(as_variable, args))
             return out
         outputs = self.each(*args, **kwargs)
@@ -358,7 +356,7 @@ class Op:
         inputs: list[Variable] = []
         alone = self.is_elementwise or self.body is not None
         numbers = [given[port.name] for port in self.ports if alone]
-        if numbers and all(isinstance(v, PLAIN) for v in numbers):
+        if numbers and all(map(is_literal, numbers)):
             inputs = self._constants(numbers)
         else:
             for port in self.ports:

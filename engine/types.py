@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
@@ -291,6 +291,12 @@ def real_dtype(dtype: str) -> str:
 def complex_dtype(dtype: str) -> str:
     """The complex dtype whose parts hold a float of this dtype."""
     return "complex128" if dtype in {"float64", "complex128"} else "complex64"
+
+
+def is_literal(value: Any) -> TypeGuard[bool | int | float | complex]:
+    """Whether it is one of Python's own numbers; NumPy's have a dtype that somebody chose."""
+    plain = isinstance(value, bool | int | float | complex)
+    return plain and not isinstance(value, np.generic)
 
 
 SMALL = ("int8", "int16", "int32")

@@ -170,6 +170,9 @@ def test_numbers_alone_have_all_digits_of_floatx() -> None:
     assert T.sqrt(T.bscalar()).dtype == "float32"
     assert T.lt(1, 300).dtype == "bool"
     assert T.add(True, False).dtype == "bool"
+    # A number of NumPy's has a dtype that somebody chose.
+    assert T.exp(np.float32(2)).dtype == T.sqr(np.float32(2)).dtype == "float32"
+    assert T.pow(np.int8(2), np.int8(7)).dtype == "int8"
 
 
 def test_associative_ops_take_any_number() -> None:

@@ -452,6 +452,12 @@ def test_what_is_only_asked_for_in_a_condition_has_slope_zero() -> None:
     )
 
 
+def test_a_condition_that_has_no_path_has_none_either() -> None:
+    x, y = T.dscalars("x", "y")
+    with pytest.raises(DisconnectedInputError):
+        grad(T.switch(gradient.disconnected_grad(x) > 0, y, 0), x)
+
+
 @pytest.mark.parametrize(
     ("x_at", "y_at", "by_x", "by_y"),
     [(0, 0, 0, 0), (0, 1, 1, 0), (0, 2, 0, 0), (0, 0.5, np.inf, 0), (2, 0, 0, np.log(2)),
