@@ -198,6 +198,7 @@ def test_other_names_of_the_same() -> None:
         ("digamma", "psi"), ("loggamma", "gammaln"), ("asin", "arcsin"), ("atan2", "arctan2"),
         ("square", "sqr"), ("reciprocal", "inv"), ("abs_", "abs"), ("sign", "sgn"),
         ("floor_div", "int_div"), ("power", "pow"), ("second", "fill"), ("bitwise_not", "invert"),
+        ("log1pexp", "softplus"), ("expit", "sigmoid"),
     ]:  # fmt: skip
         assert getattr(T, name) is OPS[op]
 
