@@ -59,6 +59,8 @@ WIDEST = frozenset({"float64", "complex128"})
 """What nobody gets without asking who works in float32."""
 
 Shape = tuple[int | None, ...]
+LONGEST = 10**150
+"""Beyond all memory; a bound for what is only inferred, such as the outer product of products."""
 
 
 def shape_text(shape: Sequence[int | None]) -> str:
@@ -236,6 +238,12 @@ def _length(n: int | bool | None) -> int | None:
         return None
     if n < 0:
         raise ShapeError(f"An axis cannot have length {n}.", expected="0 or more", got=str(n))
+    if n > LONGEST:
+        raise ShapeError(
+            "An axis cannot be as long as that: no memory holds it.",
+            expected="a length of less than 20 digits",
+            got=f"a length of {len(str(n))} digits",
+        )
     return int(n)
 
 
