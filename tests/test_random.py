@@ -32,7 +32,7 @@ from engine.tensor import raw_random
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]
-DRAWS = sorted({name for name, op in OPS.items() if op.draws and op.name == name})
+DRAWS = sorted({op.name for op in OPS.values() if op.draws and op.ports[-1].name == "size"})
 
 
 def sample(draw: Variable, **options: Any) -> Array:

@@ -19,12 +19,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from engine import philox
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
 from engine.graph import Constant, Variable
 from engine.op import Example, Op, Port
+from engine.ops.special import scipy_special
 from engine.types import DISCRETE, TensorType, broadcast
 
 CATEGORY = "Random"
@@ -155,10 +155,11 @@ def _normal(bits: Any, bound: float) -> Any:
     upper = bits.view(np.int64) < 0
     z = np.asarray(np.where(upper, ~bits, bits), np.float64)
     z += 0.5
-    outside = ndtr(-bound)
+    special = scipy_special()
+    outside = special.ndtr(-bound)
     z *= 2.0**-63 * (0.5 - outside)
     z += outside
-    np.maximum(ndtri(z, out=z), -bound, out=z)
+    np.maximum(special.ndtri(z, out=z), -bound, out=z)
     np.negative(z, out=z, where=upper)
     return z
 
