@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from engine import gallery
+from engine.graph import OPS
+from tests.theano_names import FAMILIES, MISSING
 
 
 def test_python_in_the_readme_runs(root: Path) -> None:
@@ -17,3 +19,18 @@ def test_python_in_the_readme_runs(root: Path) -> None:
 def test_every_gallery_graph_is_in_the_readme(root: Path) -> None:
     text = (root / "README.md").read_text()
     assert re.findall(r"^\| `([\w-]+)` \|", text, re.M)[: len(gallery.names())] == gallery.names()
+
+
+def test_the_table_of_families_counts_what_is_there(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    rows = re.findall(r"^\| ([\w ]+) \| (\d+) \| (\d+) \|", text, re.M)
+    told = {family: (int(theano), int(here)) for family, theano, here in rows}
+    counted = {
+        family: (len(set(names)), len(set(names) - set(MISSING)))
+        for family, names in FAMILIES.items()
+    }
+    assert {family: told.get(family) for family in counted} == counted
+    total = sum(theano for theano, _ in counted.values())
+    assert f"Of {total} public names" in text
+    shown = {op.name for op in OPS.values() if not op.hidden}
+    assert f"lists the {len(shown)} ops" in text
