@@ -155,7 +155,10 @@ def test_native_code_agrees_with_numpy(grown: Grown) -> None:
         assert_close(found, value, tolerance(grown))
 
 
-SLOPING = [name for name in GROWING if OPS[name].grad or OPS[name].body]
+TIED = {"max", "min", "ptp", "max_and_argmax", "max_pool_2d_same_size",
+        "pool_1d", "pool_2d", "pool_3d"}  # fmt: skip
+"""Every one of equal elements gets the whole gradient, which is no derivative."""
+SLOPING = [n for n in GROWING if n not in TIED and (OPS[n].grad or OPS[n].body)]
 
 
 @given(graphs(("float64",), SLOPING))
