@@ -97,4 +97,5 @@ def wire_check(
 ) -> dict[str, Any]:
     graph = services.graphs.get(graph_id)
     with graph.lock:
-        return {"verdicts": graph.program.wire_check(source=from_, target=to)}
+        verdicts = graph.program.wire_check(source=from_, target=to)
+        return {"verdicts": verdicts, "fits": graph.program.card_check(source=from_, target=to)}

@@ -28,6 +28,7 @@ from app.fields import (
 from app.shapes import (
     DEVICES,
     END,
+    FITS,
     GRAPH_LIST_ITEM,
     ID,
     MAX_STEPS,
@@ -154,7 +155,8 @@ request(
 )
 request(
     "wire_check",
-    "For a wire of which one end is given, say of every possible other end why it would not do.",
+    "For a wire of which one end is given, say of every possible other end why it would not do, "
+    "and which cards have a port for it.",
     {
         **GRAPH_ID,
         "from": (Maybe(END), "the out-port that the wire starts at"),
@@ -162,6 +164,7 @@ request(
     },
     {
         "verdicts": (VERDICTS, "for every port that the other end could be at"),
+        "fits": (FITS, "for every card that is offered"),
     },
 )
 

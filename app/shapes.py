@@ -69,6 +69,7 @@ WIRE_ERROR = record(
         "expected": (Maybe(Text(4000)), "what would have been right"),
         "got": (Maybe(Text(4000)), "what came instead"),
         "hint": (Maybe(Text(4000)), "what to do"),
+        "details": (Maybe(Text(4000)), "what only some want to read, such as what an op was given"),
     },
 )
 VALUE = record(
@@ -91,7 +92,7 @@ TYPE = record(
         "dtype": (Text(), "the dtype's name"),
         "shape": (ListOf(Maybe(Whole()), 32), "the length of each axis, null where unknown"),
         "text": (Text(), "how the type is shown"),
-        "upcast": (Flag(), "whether inputs of several dtypes met in it"),
+        "upcast": (Flag(), "whether its dtype is wider than anybody asked for"),
     },
 )
 NODE_REPORT = record(
@@ -174,6 +175,11 @@ VERDICTS = Alias(
     "Verdicts",
     "By node and port: null where a wire fits, or why not.",
     MapOf(MapOf(Maybe(Text(4000)))),
+)
+FITS = Alias(
+    "Fits",
+    "By card: the port of a new node that a wire would join, or null where it has none for it.",
+    MapOf(Maybe(PORT)),
 )
 SOURCE = Either(
     (

@@ -9,6 +9,9 @@ from numpy.linalg import LinAlgError
 
 from engine.config import config
 
+MAX_DETAILS = 4000
+"""How many characters of the details travel."""
+
 
 class EngineError(Exception):
     """An error with an address: the node and port it belongs to, and what to do about it.
@@ -63,7 +66,10 @@ class EngineError(Exception):
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """The error as the plain record that travels over the wire."""
+        """The error as the plain record that travels over the wire.
+
+        The line stays here: it is one of the machine that the engine runs on.
+        """
         return {
             "kind": self.kind,
             "message": self.message,
@@ -72,6 +78,7 @@ class EngineError(Exception):
             "expected": self.expected,
             "got": self.got,
             "hint": self.hint,
+            "details": self.details and self.details[:MAX_DETAILS],
         }
 
 

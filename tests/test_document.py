@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine import gallery
 from engine.document import Document, empty, palette, parse, schema
+from engine.document.cards import CATEGORIES
 from engine.document.kinds import KINDS
 from engine.document.migrations import migrate
 from engine.document.reading import MAX_CHARACTERS
@@ -470,6 +471,7 @@ def test_a_card_is_documented_and_its_node_is_a_good_one(card):
     assert card["doc"].endswith(".")
     assert card["label"]
     assert card["symbol"]
+    assert card["category"] in CATEGORIES
     assert card["hidden"] or card["category"] in palette()["categories"]
     json.dumps(card, allow_nan=False)
     node = {"kind": card["kind"], "params": card["preset"]}
@@ -478,6 +480,15 @@ def test_a_card_is_documented_and_its_node_is_a_good_one(card):
     parse(with_nodes(n=node))
     if card["op"]:
         op_params(OPS[card["op"]], card["preset"])
+
+
+def test_a_card_says_how_python_calls_the_op_and_whether_it_has_a_gradient():
+    assert CARDS["sum"]["signature"] == "sum(x, axis=None, keepdims=False)"
+    # The state that it draws from is the node's own.
+    assert CARDS["random_bernoulli"]["signature"].startswith("random_bernoulli(p=")
+    assert CARDS["exp"]["no_gradient"] is None
+    assert CARDS["argmax"]["no_gradient"] == OPS["argmax"].no_grad
+    assert CARDS["dmatrix"]["signature"] is CARDS["dmatrix"]["no_gradient"] is None
 
 
 def test_the_palette_can_be_changed_by_whoever_asked_for_it():

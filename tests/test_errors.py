@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,21 @@ def test_details_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "strides" not in str(caught.value)
     monkeypatch.setattr(config, "exception_verbosity", "high")
     assert "float64 of shape (2, 3), strides (24, 8)" in str(caught.value)
+
+
+def test_the_details_travel_and_the_line_stays() -> None:
+    x, i = T.dvector("x"), T.lscalar("i")
+    with pytest.raises(IndexError) as caught:
+        function([x, i], x[i])([1, 2], 5)
+    error = caught.value
+    assert isinstance(error, EngineError)
+    error.details = f"{error.details}{'.' * 10_000}"
+    told = error.to_json()
+    assert told["message"] == error.message
+    assert "shape (2,)" in told["details"]
+    assert len(told["details"]) == 4000
+    assert error.line
+    assert Path(__file__).name not in json.dumps(told)
 
 
 # Test values.

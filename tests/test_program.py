@@ -773,6 +773,45 @@ def test_wires_are_judged_for_every_other_end():
             program.wire_check(source=end)
 
 
+def test_cards_are_judged_by_whether_a_new_node_would_take_the_wire():
+    sketch = Sketch().input("images", None, (None, 3, 8, 8)).input("v", None, (3,)).shared("w", 1.0)
+    sketch.op("dot", "dot", {"x": "v"}).put("up", "update").put("g", "gradient", {"cost": "w"})
+    program = sketch.program
+
+    takes_images = program.card_check(source=["images", "out"])
+    assert not any(card["hidden"] for card in palette()["cards"] if card["id"] in takes_images)
+    assert takes_images["conv2d"] == "input"
+    assert takes_images["conv1d"] is takes_images["and_"] is takes_images["dscalar"] is None
+    assert takes_images["join"] == "tensors.0"
+    assert takes_images["gradient"] == "wrt"
+    assert takes_images["optimiser"] is None
+    # A condition is a scalar, whatever is wired into the branches.
+    assert takes_images["ifelse"] == "then"
+    takes_w = program.card_check(source=("w", "out"))
+    assert takes_w["update"] == "target"
+    assert takes_w["optimiser"] == takes_w["gradient"] == "cost"
+
+    into_dot = program.card_check(target=["dot", "y"])
+    assert into_dot["dvector"] == into_dot["input"] == into_dot["exp"] == "out"
+    assert into_dot["dscalar"] is into_dot["output"] is None
+    assert {k for k, port in program.card_check(target=["up", "target"]).items() if port} == {
+        "shared"
+    }
+    # Nothing new can be what a cost depends on already.
+    assert not any(program.card_check(target=["g", "wrt"]).values())
+    with pytest.raises(ProgramError):
+        program.card_check()
+
+
+def test_ports_that_are_left_open_may_have_types_of_their_own():
+    sketch = Sketch().input("m", [[1.0]], (None, None)).input("v", [1.0], (None,))
+    program = sketch.op("either", "ifelse").op("images", "conv2d").program
+    from_m = program.wire_check(source=["m", "out"])
+    assert from_m["either"]["then"] is from_m["either"]["other"] is None
+    assert "4 axes" in from_m["images"]["input"]
+    assert "2 as float64" in from_m["images"]["input"]
+
+
 def test_variadic_ports_offer_their_next_slot():
     sketch = Sketch().input("x", [1], (None,)).input("m", [[1]], (None, None))
     program = sketch.op("j", "join", {"tensors.0": "x"}).program

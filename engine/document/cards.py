@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import lru_cache
 from typing import Any
 
@@ -25,17 +26,24 @@ CATEGORIES = (
     "Costs",
     "Training",
     "Results",
-    "Random",
     "Logic",
-    "Control",
     "Shape",
     "Joining",
     "Creation",
     "Indexing",
     "Sorting",
     "Cumulative",
+    "Random",
+    "Normalisation",
+    "Convolution",
+    "Pooling",
+    "Linear algebra",
+    "Fourier transforms",
+    "Complex numbers",
+    "Special functions",
+    "Control",
 )
-"""In the order in which a learner meets them; a category not named here comes last."""
+"""Every category of the palette, in the order in which a learner meets them."""
 
 PRESETS = ("scalar", "vector", "row", "col", "matrix", "tensor3", "tensor4")
 LAYOUTS = {
@@ -91,6 +99,7 @@ def _of_kind(kind: Kind) -> Card:
         "symbol": kind.symbol,
         "category": kind.category,
         "doc": kind.doc,
+        "signature": None,
         "tex": None,
         "aliases": list(kind.aliases),
         "inputs": [_input(p) for p in kind.inputs],
@@ -98,6 +107,7 @@ def _of_kind(kind: Kind) -> Card:
         "params": [_param(s) for s in kind.settings],
         "preset": {s.name: _default(s) for s in kind.settings},
         "named": kind.named,
+        "no_gradient": None,
         "hidden": False,
     }
 
@@ -123,6 +133,7 @@ def _of_op(op: Op) -> Card:
         "symbol": op.symbol or op.name,
         "category": op.category,
         "doc": op.doc,
+        "signature": _signature(op),
         "tex": _tex(op),
         "aliases": [a for a in op.aliases if OPS[a] is op],
         "inputs": [_input(p) for p in op.wired],
@@ -130,8 +141,16 @@ def _of_op(op: Op) -> Card:
         "params": [_param(p) for p in params],
         "preset": {p.name: _default(p) for p in params},
         "named": False,
+        "no_gradient": op.no_grad,
         "hidden": op.hidden,
     }
+
+
+def _signature(op: Op) -> str:
+    """How Python calls it, without the state that a node on the canvas has of its own."""
+    signature = inspect.signature(op)
+    arguments = list(signature.parameters.values())[len(op.ports) - len(op.wired) :]
+    return f"{op.name}{signature.replace(parameters=arguments)}"
 
 
 def _tex(op: Op) -> str | None:
@@ -155,7 +174,7 @@ def _input(port: Port) -> dict[str, Any]:
 def _param(param: Param | Setting) -> dict[str, Any]:
     return {
         "name": param.name,
-        "type": "string" if param.type == "index" else param.type,
+        "type": param.type,
         "default": _default(param),
         "doc": param.doc,
         "choices": list(param.choices) if param.choices else None,

@@ -22,7 +22,7 @@ from engine.ops.windows import (
 )
 from engine.types import COMPLEX, DISCRETE, Shape, TensorType, shape_text, to_float
 
-CATEGORY = "Convolution"
+CATEGORY = "Pooling"
 AVERAGES = ("average_inc_pad", "average_exc_pad")
 MODES = ("max", "sum", *AVERAGES)
 

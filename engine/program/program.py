@@ -18,9 +18,10 @@ from engine.philox import first_state
 from engine.program.builder import build
 from engine.program.evaluation import Evaluator, Values
 from engine.program.expressions import VALUE
+from engine.program.order import End
 from engine.program.report import report
 from engine.program.values import Array, initial
-from engine.program.wiring import Verdicts, Wiring
+from engine.program.wiring import Fits, Verdicts, Wiring
 from engine.training.spec import TrainingSpec
 from engine.types import TensorType
 
@@ -321,15 +322,31 @@ class Program:
         Give one end as (node, port); for every possible other end there is None where the wire
         is fine, or a sentence that says why not.  A port that is taken is fine: it is rewired.
         """
-        end = tuple(source or target or ())
-        if len(end) != 2 or end[0] not in self.document.nodes:
+        check = self._wiring.targets if source else self._wiring.sources
+        return check(self._held(source or target))
+
+    def card_check(
+        self, source: Iterable[str] | None = None, target: Iterable[str] | None = None
+    ) -> Fits:
+        """By card: the port of a new node that the wire would join, None where there is none.
+
+        Give one end as in `wire_check`.
+        """
+        check = self._wiring.takers if source else self._wiring.givers
+        return check(self._held(source or target))
+
+    @cached_property
+    def _wiring(self) -> Wiring:
+        return Wiring(self._built)
+
+    def _held(self, end: Iterable[str] | None) -> End:
+        held = tuple(map(str, end or ()))
+        if len(held) != 2 or held[0] not in self.document.nodes:
             raise ProgramError(
                 "A wire is checked from one end: a node of the graph and one of its ports.",
-                expected="[node, port]", got=str(list(end))[:80],
+                expected="[node, port]", got=str(list(held))[:80],
             )  # fmt: skip
-        wires = Wiring(self._built)
-        check = wires.targets if source else wires.sources
-        return check((str(end[0]), str(end[1])))
+        return held[0], held[1]
 
     @cached_property
     def _evaluator(self) -> Evaluator:

@@ -1,11 +1,14 @@
-"""Which wires may be drawn: the answer for every port while one end is held."""
+"""Which wires may be drawn: the answer for every port, and every card, while one end is held."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
 from typing import Any
 
-from engine.document.kinds import KINDS
+from engine.document.cards import palette
+from engine.document.kinds import KINDS, VARIABLES
 from engine.errors import DisconnectedInputError, EngineError, ParameterError
 from engine.graph import Variable, as_variable
 from engine.op import Op, Port
@@ -23,9 +26,14 @@ from engine.program.order import End
 from engine.types import TensorType
 
 Verdicts = dict[str, dict[str, str | None]]
+Fits = dict[str, str | None]
 
-GUESSES = 4
-"""Up to which rank a type is guessed for a port that nothing is wired into."""
+GUESSES = 5
+"""Up to which rank a type is guessed for ports that nothing is wired into."""
+MIXED = 2
+"""For how many such ports types are guessed that differ from each other."""
+NEW = ""
+"""Stands for the id of a node that is yet to be made."""
 
 
 class Wiring:
@@ -62,7 +70,10 @@ class Wiring:
             if ports and node in self.above(source[0]):
                 verdicts[node] = dict.fromkeys(ports, self._loop(source[0], node))
             elif ports:
-                verdicts[node] = {port: self._verdict(source, (node, port)) for port in ports}
+                variable = self.built.variables.get(source)
+                verdicts[node] = {
+                    port: self._verdict(source, (node, port), variable) for port in ports
+                }
         return verdicts
 
     def sources(self, target: End) -> Verdicts:
@@ -73,8 +84,49 @@ class Wiring:
             if ports and node in self.below(target[0]):
                 verdicts[node] = dict.fromkeys(ports, self._loop(node, target[0]))
             elif ports:
-                verdicts[node] = {port: self._verdict((node, port), target) for port in ports}
+                given = self.built.variables
+                verdicts[node] = {
+                    port: self._verdict((node, port), target, given.get((node, port)))
+                    for port in ports
+                }
         return verdicts
+
+    def takers(self, source: End) -> Fits:
+        """For every card: the in-port of a new node that the out-port may be wired into."""
+        variable = self.built.variables.get(source)
+        return {card["id"]: self._taking(card, source, variable) for card in _offered()}
+
+    def givers(self, target: End) -> Fits:
+        """For every card: the out-port of a new node that may be wired into the in-port."""
+        return {card["id"]: self._giving(card, target) for card in _offered()}
+
+    def _taking(
+        self, card: Mapping[str, Any], source: End, variable: Variable | None
+    ) -> str | None:
+        if card["op"] and variable is not None:
+            return _port_for(op_of(card["op"]), variable.type)
+        ports = in_ports(card, {})
+        return next((p for p in ports if self._joins(card["kind"], source, p, variable)), None)
+
+    def _joins(self, kind: str, source: End, port: str, variable: Variable | None) -> bool:
+        try:
+            if kind != "op":
+                self._check_kind(kind, source, (NEW, port), variable)
+        except EngineError:
+            return False
+        return True
+
+    def _giving(self, card: Mapping[str, Any], target: End) -> str | None:
+        ports = out_ports(card)
+        if not ports:
+            return None
+        if card["kind"] == "shared" and _wants_shared(target[1]):
+            return ports[0]
+        # The general cards can be given any type; those that are called after one have it.
+        typed = card["category"] == VARIABLES and card["id"] != card["kind"]
+        preset = card["preset"]
+        variable = Variable(TensorType(preset["dtype"], preset["shape"])) if typed else None
+        return None if self._verdict((NEW, ports[0]), target, variable) else ports[0]
 
     def _loop(self, source: str, target: str) -> str:
         if source == target:
@@ -82,8 +134,7 @@ class Wiring:
         source, target = self.built.label(source), self.built.label(target)
         return f"This would close a loop: {source} depends on {target}."
 
-    def _verdict(self, source: End, target: End) -> str | None:
-        variable = self.built.variables.get(source)
+    def _verdict(self, source: End, target: End, variable: Variable | None) -> str | None:
         record = self.built.document.nodes[target[0]]
         try:
             if record["kind"] != "op":
@@ -100,7 +151,7 @@ class Wiring:
         built = self.built
         node, port = target
         wires = built.wires.get(node, {})
-        if port == "target" or port.startswith("parameters."):
+        if _wants_shared(port):
             if source[0] not in built.shared:
                 raise not_shared(built.label(source[0]), port)
             value = built.variables.get(wires.get("value", ("", "")))
@@ -122,6 +173,10 @@ class Wiring:
             old = built.shared.get(wires["target"][0])
             if old is not None:
                 check_update(old.type, variable.type, built.label(wires["target"][0]))
+
+
+def _wants_shared(port: str) -> bool:
+    return port == "target" or port.startswith("parameters.")
 
 
 def _unrelated(built: Expressions, cost: str, wrt: str) -> EngineError:
@@ -175,6 +230,24 @@ def _reached(start: str, neighbours: Mapping[str, Sequence[str]]) -> set[str]:
     return reached
 
 
+def _offered() -> list[dict[str, Any]]:
+    return [card for card in palette()["cards"] if not card["hidden"]]
+
+
+@lru_cache(maxsize=100_000)
+def _port_for(op: Op, type: TensorType) -> str | None:
+    """The first port of a new node that takes the type; None where there is none."""
+    for port in in_ports({"kind": "op", "op": op.name}, {}):
+        try:
+            _check_types(op, {}, _types_at(op, {port: type}, {}), type)
+        except EngineError:
+            continue
+        except Exception:  # the op itself fails on the types
+            continue
+        return port
+    return None
+
+
 def _check_op(
     built: Expressions, record: Mapping[str, Any], target: End, variable: Variable
 ) -> None:
@@ -183,47 +256,37 @@ def _check_op(
     op = op_of(record["op"])
     try:
         typed = op_params(op, record.get("params", {}))
-        given = {p.name: typed[p.name] for p in op.params if p.name in typed}
-        _, params = op.bind([[] if p.variadic else variable for p in op.ports], given)
     except EngineError:
         return
-    wires = {**built.wires.get(node, {}), port: None}
-    open_types = _open_types(op, typed)
+    known: dict[str, TensorType | None] = {}
+    for name, end in built.wires.get(node, {}).items():
+        found = built.variables.get(end)
+        known[name] = found.type if found is not None else None
+    known[port] = variable.type
+    _check_types(op, typed, _types_at(op, known, typed), variable.type)
+
+
+def _types_at(
+    op: Op, known: Mapping[str, TensorType | None], typed: Mapping[str, Any]
+) -> list[TensorType | None]:
+    """The type at each port and slot, None where any type may come."""
     types: list[TensorType | None] = [STATE] if op.draws else []
-    for name in _slots(op, wires):
-        found = variable if name == port else built.variables.get(wires.get(name) or ("", ""))
-        if found is not None:
-            types.append(found.type)
-        else:
-            types.append(None if wires.get(name) else open_types.get(name))
-    refusal: EngineError | None = None
-    for guess in _guesses(variable.dtype, None in types):
-        try:
-            guessed = [guess if t is None else t for t in types]
-            op.types([t for t in guessed if t is not None], params)
-            return
-        except ParameterError:  # which can be changed after the wire is drawn
-            return
-        except EngineError as error:
-            refusal = error
-    if refusal is not None:
-        raise refusal
+    for name in _slots(op, known):
+        types.append(known[name] if name in known else _open_type(op, name, typed))
+    return types
 
 
-def _open_types(op: Op, typed: Mapping[str, Any]) -> dict[str, TensorType]:
-    """The types of what ports read that may be left open."""
-    return {
-        p.name: as_variable(typed.get(p.name, p.default)).type
-        for p in op.wired
-        if p.default is not None
-    }
+def _open_type(op: Op, name: str, typed: Mapping[str, Any]) -> TensorType | None:
+    """The type of what a port reads that is left open; None where it may not be."""
+    default = next(p.default for p in op.wired if p.name == name)
+    return None if default is None else as_variable(typed.get(name, default)).type
 
 
-def _slots(op: Op, wires: Mapping[str, Any]) -> list[str]:
+def _slots(op: Op, wired: Mapping[str, Any]) -> list[str]:
     names: list[str] = []
     for port in op.wired:
         if port.variadic:
-            slots = sorted(int(w[len(port.name) + 1 :]) for w in wires
+            slots = sorted(int(w[len(port.name) + 1 :]) for w in wired
                            if w.startswith(port.name + "."))  # fmt: skip
             names += [f"{port.name}.{i}" for i in slots]
         else:
@@ -231,10 +294,42 @@ def _slots(op: Op, wires: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _guesses(dtype: str, needed: bool) -> Iterator[TensorType | None]:
-    if not needed:
-        yield None
+def _check_types(
+    op: Op, typed: Mapping[str, Any], types: Sequence[TensorType | None], like: TensorType
+) -> None:
+    """Raise what the op says where it takes no types that agree with the known ones."""
+    given = {p.name: typed[p.name] for p in op.params if p.name in typed}
+    try:
+        _, params = op.bind([[] if p.variadic else Variable(like) for p in op.ports], given)
+    except EngineError:
         return
-    for rank in range(GUESSES + 1):
-        yield TensorType(dtype, (None,) * rank)
-    yield TensorType("int64")
+    refusal: EngineError | None = None
+    for guess in _guesses(like, types.count(None)):
+        guessed = iter(guess)
+        try:
+            op.types([next(guessed) if t is None else t for t in types], params)
+            return
+        except ParameterError:  # which can be changed after the wire is drawn
+            return
+        except EngineError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+
+
+def _guesses(like: TensorType, missing: int) -> Iterator[tuple[TensorType, ...]]:
+    """Types for the ports that have none: first all of one type, then mixed ones if they are few.
+
+    The first is the one that speaks where no guess will do, so it is the likeliest.
+    """
+    if not missing:
+        yield ()
+        return
+    own = TensorType(like.dtype, (None,) * like.ndim)
+    ranks = [TensorType(like.dtype, (None,) * rank) for rank in range(GUESSES + 1)]
+    counts = [TensorType("int64"), TensorType("int64", (None,))]
+    for type in [own, *ranks, *counts]:
+        yield (type,) * missing
+    if 1 < missing <= MIXED:
+        scalars = [TensorType(like.dtype), TensorType("bool")]
+        yield from product([own, *scalars, *counts], repeat=missing)

@@ -19,6 +19,8 @@ export interface WireError {
   got: string | null;
   /** what to do */
   hint: string | null;
+  /** what only some want to read, such as what an op was given */
+  details: string | null;
 }
 
 /** A copy of a gallery graph. */
@@ -59,7 +61,7 @@ export interface Type {
   shape: (number | null)[];
   /** how the type is shown */
   text: string;
-  /** whether inputs of several dtypes met in it */
+  /** whether its dtype is wider than anybody asked for */
   upcast: boolean;
 }
 
@@ -232,7 +234,7 @@ export interface GraphResetReply {
   report: Report;
 }
 
-/** For a wire of which one end is given, say of every possible other end why it would not do. */
+/** For a wire of which one end is given, say of every possible other end why it would not do, and which cards have a port for it. */
 export interface WireCheckRequest {
   /** the graph */
   graph_id: string;
@@ -245,10 +247,15 @@ export interface WireCheckRequest {
 /** By node and port: null where a wire fits, or why not. */
 export type Verdicts = Record<string, Record<string, string | null>>;
 
+/** By card: the port of a new node that a wire would join, or null where it has none for it. */
+export type Fits = Record<string, string | null>;
+
 /** What wire_check answers, beside ok. */
 export interface WireCheckReply {
   /** for every port that the other end could be at */
   verdicts: Verdicts;
+  /** for every card that is offered */
+  fits: Fits;
 }
 
 /** Train a graph in a process of its own, from its initial values. */
