@@ -17,9 +17,10 @@ class EngineError(Exception):
     """An error with an address: the node and port it belongs to, and what to do about it.
 
     `node` is the id of a canvas node or the name of a variable, `port` the name of one of its
-    ports.  `expected` and `got` are short texts, `hint` says what to do.  `line` is the line of
-    the user's program that made what went wrong, `details` says more than most want to read:
-    it is shown only if `config.exception_verbosity` is "high".
+    ports.  `expected` and `got` are short texts, `hint` says what to do.  `call` is the call in
+    which it arose, with which the message then begins, `line` the line of the user's program that
+    made what went wrong, `details` says more than most want to read: it is shown only if
+    `config.exception_verbosity` is "high".
     """
 
     kind = "error"
@@ -45,6 +46,7 @@ class EngineError(Exception):
         self.hint = hint
         self.line = line
         self.details = details
+        self.call: str | None = None
 
     def __str__(self) -> str:
         made = f"Made at {self.line}" if self.line else None
@@ -55,7 +57,8 @@ class EngineError(Exception):
         """The same error, naming the call in which it arose, unless it already has an address."""
         if self.node is None:
             self.node = node or op
-            self.message = f"{op}({', '.join(arguments)}): {self.message}"
+            self.call = f"{op}({', '.join(arguments)})"
+            self.message = f"{self.call}: {self.message}"
             self.args = (self.message,)
         return self
 
@@ -64,6 +67,11 @@ class EngineError(Exception):
         self.message = f"{whole}: {self.message}"
         self.args = (self.message,)
         return self
+
+    @property
+    def sentence(self) -> str:
+        """The message alone, for where the call is plain to see."""
+        return self.message.removeprefix(f"{self.call}: ")
 
     def to_json(self) -> dict[str, Any]:
         """The error as the plain record that travels over the wire.

@@ -831,6 +831,14 @@ def test_the_wires_of_a_good_graph_are_all_judged_fine(name):
         assert verdict is None, f"{edge}: {verdict}"
 
 
+@pytest.mark.parametrize("card", palette()["cards"], ids=lambda card: card["id"])
+def test_a_new_node_of_any_card_is_fine_or_says_what_it_lacks(card):
+    parts = {"op": card["op"]} if card["op"] else {}
+    parts |= {"name": "n"} if card["named"] else {}
+    error = Sketch().put("n", card["kind"], params=card["preset"], **parts).node("n")["error"]
+    assert error is None or "cannot be built" not in error["message"]
+
+
 # --- any graph ------------------------------------------------------------------------------------
 
 CARDS = [c for c in palette()["cards"] if c["id"] not in ("optimiser",)]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.codegen.numpy import Interpreter
+from engine.codegen.numpy import Interpreter, what_was_given
 from engine.errors import EngineError, ProgramError
 from engine.graph import Apply, Constant, Variable, walk
 from engine.program.values import MAX_TOTAL_BYTES, Array, bytes_text, check_size
@@ -74,6 +74,8 @@ class Evaluator:
                     )  # fmt: skip
                 results = run(inputs)
             except EngineError as error:
+                if error.details is None and not any(a is None for a in inputs):
+                    error.details = what_was_given(node, inputs)
                 values.failures[node] = node.located(error)
                 values.causes[node] = node
             except Exception as error:  # what an op throws is an error of its node

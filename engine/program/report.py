@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import EngineError, ShapeError
+from engine.errors import MAX_DETAILS, EngineError, ShapeError
 from engine.graph import Apply, Variable
 from engine.program.evaluation import Values
 from engine.program.expressions import Expressions
@@ -44,7 +44,7 @@ class _Reporter:
         return {
             "types": {port: self._type(node, port, v) for port, v in ports.items()},
             "values": {port: self._shown(v) for port, v in ports.items() if v in arrays},
-            "error": error.to_json() if error else None,
+            "error": _told(error) if error else None,
             "warnings": [] if error else self._warnings(node, ports),
         }
 
@@ -107,3 +107,14 @@ class _Reporter:
         arrays = self.values.arrays
         infinite = any(v in arrays and not self._shown(v)["finite"] for v in ports.values())
         return infinite and all(v not in arrays or self._shown(v)["finite"] for v in inputs)
+
+
+def _told(error: EngineError) -> dict[str, Any]:
+    """The error as its node shows it: what is called there can be seen, or is a detail."""
+    told = error.to_json()
+    details = [f"In {error.call}." if error.call else None, told["details"]]
+    return {
+        **told,
+        "message": error.sentence,
+        "details": "\n".join(text for text in details if text)[:MAX_DETAILS] or None,
+    }

@@ -1,6 +1,7 @@
 import { ReactFlowProvider } from "@xyflow/react";
 import { useEffect } from "react";
 import { Canvas } from "./canvas/Canvas";
+import { Fence } from "./controls/Fence";
 import { useApp } from "./controls/useApp";
 import { listenToKeys } from "./keyboard";
 import { CommandPalette } from "./panels/CommandPalette";
@@ -19,13 +20,16 @@ import { WirePicker } from "./panels/WirePicker";
 
 export function App() {
   const refused = useApp((state) => state.connection === "refused" && state.doc === null);
+  const overlay = useApp((state) => state.overlay);
   useEffect(listenToKeys, []);
   useTitle();
   if (refused) return <Locked />;
   return (
     <>
       <House />
-      <Overlays />
+      <Fence what="sheet" key={overlay}>
+        <Overlays />
+      </Fence>
       <Menu />
       <QuickAdd />
       <Notices />
@@ -41,7 +45,11 @@ function House() {
   return (
     <div className="house">
       <TopBar />
-      {panels.palette && <Palette />}
+      {panels.palette && (
+        <Fence what="palette">
+          <Palette />
+        </Fence>
+      )}
       <main className="work">
         {hasGraph ? (
           <ReactFlowProvider key={opened}>

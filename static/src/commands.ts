@@ -143,7 +143,9 @@ const rows: Record<Group, Row[]> = {
     ["commands", "All commands…", ["Mod+K"], "search", always, () => view.openOverlay("commands"),
       "Search everything Wiregrad can do"],
     ["help", "Help", ["?"], "help", always, () => view.openOverlay("help"),
-      "The keys, and a short first hour"],
+      "A short first hour, the keys, and what every op does"],
+    ["reference", "Reference", ["F1"], "book", always, () => view.openReference(),
+      "What every op does, open at the selected one"],
   ],
 };
 

@@ -12,6 +12,7 @@ export function card(change: Partial<Card> = {}): Card {
     symbol: "⊕",
     category: "Mixing",
     doc: "Mixes two tensors.",
+    signature: "blend(a, b)",
     tex: null,
     aliases: ["mix"],
     inputs: [
@@ -22,6 +23,7 @@ export function card(change: Partial<Card> = {}): Card {
     params: [],
     preset: {},
     named: false,
+    no_gradient: null,
     ...change,
   };
 }

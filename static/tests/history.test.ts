@@ -63,6 +63,7 @@ it("problems of a report are listed, errors first", () => {
     expected: null,
     got: null,
     hint: null,
+    details: null,
   };
   takeReport({
     nodes: {

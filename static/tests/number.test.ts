@@ -20,7 +20,10 @@ describe("showing numbers", () => {
     [{ re: 1, im: -2 }, "1−2i"],
   ])("%j as %s", (value, text) => expect(showNumber(value)).toBe(text));
 
-  it("has a shorter form for cells", () => expect(showShort(0.123456)).toBe("0.123"));
+  it("has a shorter form for cells", () => {
+    expect(showShort(0.123456)).toBe("0.123");
+    expect(showShort({ re: 0.123456, im: -1 / 3 })).toBe("0.123−0.333i");
+  });
   it("writes shapes as Python does", () => {
     expect([shapeText([]), shapeText([4]), shapeText([4, null])]).toEqual([
       "scalar",
@@ -71,6 +74,22 @@ describe("reading what was typed", () => {
     ["-1.5e-3", scalar, -0.0015],
     ["1 2", any, [1, 2]],
     ["7", any, 7],
+    [
+      "[[[1, 2] [3, 4]]]",
+      any,
+      [
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ],
+    ],
+    ["1+2i", { rank: 0, dtype: "complex64" }, { re: 1, im: 2 }],
+    [
+      "-1.5e-3−i 2j 3",
+      { rank: 1, dtype: "complex128" },
+      [{ re: -0.0015, im: -1 }, { re: 0, im: 2 }, 3],
+    ],
     ["true false", { rank: 1, dtype: "bool" }, [true, false]],
   ])("%j", (text, rules, data) => expect(parseData(text, rules)).toEqual({ ok: true, data }));
 
@@ -83,6 +102,9 @@ describe("reading what was typed", () => {
     ["1 2", scalar],
     ["1.5", { rank: 0, dtype: "int32" }],
     ["[1, 2", vector],
+    ["[1] 2]", vector],
+    ["i", scalar],
+    ["1+", { rank: 0, dtype: "complex64" }],
     ["nan", scalar],
   ])("refuses %j with a sentence", (text, rules) => {
     const parsed = parseData(text, rules);
@@ -100,7 +122,21 @@ describe("reading what was typed", () => {
       ],
     ],
     [[[[1]]]],
+    [[[[1, 2]], [[3, 4]]]],
+    [[]],
   ])("reads what it shows: %j", (data) => {
     expect(parseData(showData(data), any)).toEqual({ ok: true, data });
+  });
+
+  it("reads complex numbers as it shows them", () => {
+    const data = [
+      [
+        { re: 1, im: -2 },
+        { re: 0, im: 1 },
+      ],
+      [{ re: 1e-9, im: 2.5e10 }, 3],
+    ];
+    const rules = { rank: 2, dtype: "complex128" };
+    expect(parseData(showData(data), rules)).toEqual({ ok: true, data });
   });
 });

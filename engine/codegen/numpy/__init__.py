@@ -208,10 +208,10 @@ class Step:
         try:
             results = self.function(*arguments)
         except EngineError as error:
-            error.details = error.details or _details(self.node, arguments)
+            error.details = error.details or what_was_given(self.node, arguments)
             raise self.node.located(error) from None
         except (ValueError, IndexError, MemoryError) as error:
-            told = ShapeError(f"{error}.", details=_details(self.node, arguments))
+            told = ShapeError(f"{error}.", details=what_was_given(self.node, arguments))
             raise self.node.located(told) from error
         if len(self.outputs) == 1:
             results = (results,)
@@ -219,8 +219,8 @@ class Step:
             memory[slot] = value if value.dtype == dtype else np.asarray(value).astype(dtype)
 
 
-def _details(node: Apply, arguments: Sequence[Any]) -> str:
-    """What an op was given, line by line."""
+def what_was_given(node: Apply, arguments: Sequence[Any]) -> str:
+    """What an op was given, line by line: the details of an error."""
     lines = [f"{node.op.name} with {node.params}" if node.params else node.op.name]
     for port, (v, a) in enumerate(zip(node.inputs, map(np.asarray, arguments), strict=True)):
         shown = np.array2string(a, threshold=6, edgeitems=2, prefix=" " * 8)

@@ -21,7 +21,9 @@ const cells = (data: unknown): number =>
 export function NodeBody({ id, node, facts }: Props) {
   const value = shownValue(facts);
   const params = node.params ?? {};
-  const editable = "value" in params && node.kind !== "op" && cells(params.value) <= MOST_CELLS;
+  const drawn = typeof params.initialiser === "string";
+  const editable =
+    "value" in params && !drawn && node.kind !== "op" && cells(params.value) <= MOST_CELLS;
   const field = editable && (
     <DataField
       data={params.value}

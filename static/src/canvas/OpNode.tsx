@@ -1,36 +1,64 @@
 import { NodeToolbar, Position } from "@xyflow/react";
 import { type CSSProperties, memo, useEffect, useRef } from "react";
+import { Fence } from "../controls/Fence";
 import { Icon } from "../controls/Icon";
 import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
-import type { WireError } from "../protocol";
 import { isBygone } from "../store/app";
-import type { GraphNode } from "../store/document";
+import { edgeInto, type GraphDocument, type GraphNode } from "../store/document";
 import type { Facts } from "../store/facts";
 import { type Card, cardOf, inPorts, outPorts, type Port } from "../store/palette";
+import { paramOf, settingsOf, tellParam } from "../store/params";
 import { renameNode } from "../verbs/edit";
 import { hueOf } from "./hue";
 import { NodeBody } from "./NodeBody";
 import { PortHandle, PortLabel } from "./PortHandle";
 
 /** Ports as one text, so that a node is drawn again only when its ports change. */
-function usePorts(id: string, card: Card | undefined): { ins: Port[]; outs: Port[] } {
+function usePorts(id: string, card: Card | undefined) {
   const text = useApp(({ doc }) =>
-    doc ? JSON.stringify([inPorts(card, doc, id), outPorts(card, doc, id)]) : "[[],[]]",
+    doc
+      ? JSON.stringify({
+          ins: inPorts(card, doc, id),
+          outs: outPorts(card, doc, id),
+          typed: typedIn(card, doc, id),
+        })
+      : NO_PORTS,
   );
-  const [ins, outs] = JSON.parse(text) as [Port[], Port[]];
-  return { ins, outs };
+  return JSON.parse(text) as { ins: Port[]; outs: Port[]; typed: Record<string, string> };
 }
+
+const NO_PORTS = '{"ins":[],"outs":[],"typed":{}}';
 
 const UNFINISHED = "missing-input";
 
-/** One card for every node there is, drawn from the palette's data alone. */
+/** What unwired ports read that may be left open, by their names. */
+function typedIn(card: Card | undefined, doc: GraphDocument, id: string): Record<string, string> {
+  const node = doc.nodes[id];
+  const open = card?.inputs.filter(({ name, optional }) => optional && !edgeInto(doc, [id, name]));
+  const texts = open?.flatMap(({ name }) => {
+    const param = card?.params.find((one) => one.name === name);
+    return node && param ? [[name, tellParam(param, paramOf(node, param))]] : [];
+  });
+  return Object.fromEntries(texts ?? []);
+}
+
+/** One card for every node there is. */
 export const OpNode = memo(function OpNode({ id }: { id: string }) {
+  return (
+    <Fence what="node">
+      <NodeCard id={id} />
+    </Fence>
+  );
+});
+
+/** Drawn from the palette's data alone. */
+function NodeCard({ id }: { id: string }) {
   const node = useApp(({ doc }) => doc?.nodes[id]);
   const card = useApp(({ palette }) => (node ? cardOf(palette, node) : undefined));
   const hue = useApp(({ palette }) => hueOf(palette, card?.category));
   const facts = useFacts(id);
-  const { ins, outs } = usePorts(id, card);
+  const { ins, outs, typed } = usePorts(id, card);
   const box = useRef<HTMLDivElement>(null);
   const bygone = useApp((state) => isBygone(state, id)) && node?.kind !== "input";
   const pointed = useApp((state) => state.pointed === id);
@@ -40,12 +68,20 @@ export const OpNode = memo(function OpNode({ id }: { id: string }) {
   const soleOut = outs.length === 1 ? outs[0] : undefined;
   const rowIns = soleIn ? [] : ins;
   const rowOuts = soleOut ? [] : outs;
-  const wrong = (port: Port) => facts.error?.port === port.name;
+  const { error, warnings } = facts;
+  const wrong = (port: Port) => error?.port === port.name;
   // A node that still waits for a wire is unfinished rather than wrong.
-  const trouble = facts.error && (facts.error.kind === UNFINISHED ? "unfinished" : "in-error");
+  const trouble = error
+    ? error.kind === UNFINISHED
+      ? "unfinished"
+      : "in-error"
+    : warnings.length > 0
+      ? "warned"
+      : "";
+  const settings = settingsOf(card, node);
   return (
     <div
-      className={`card kind-${node.kind} ${trouble ?? ""} ${card ? "" : "missing"} ${bygone ? "bygone" : ""}`}
+      className={`card kind-${node.kind} ${trouble} ${card ? "" : "missing"} ${bygone ? "bygone" : ""}`}
       style={{ "--hue": hue } as CSSProperties}
       data-testid={`node-${id}`}
       ref={box}
@@ -54,16 +90,23 @@ export const OpNode = memo(function OpNode({ id }: { id: string }) {
         {soleIn && <PortHandle node={id} port={soleIn} side="in" lit={wrong(soleIn)} />}
         <Sign text={card?.symbol ?? "?"} />
         <Names id={id} node={node} card={card} facts={facts} />
-        {facts.error && <Icon name="alert" size={15} />}
+        {trouble && <Icon name="alert" size={15} />}
         {soleOut && <PortHandle node={id} port={soleOut} side="out" lit={wrong(soleOut)} />}
       </header>
+      {settings.length > 0 && (
+        <p className="card-settings mono" title={settings.join(", ")}>
+          {settings.map((setting) => (
+            <span key={setting}>{setting}</span>
+          ))}
+        </p>
+      )}
       {Array.from({ length: Math.max(rowIns.length, rowOuts.length) }, (_, row) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place
         <div className="port-row" key={row}>
           {rowIns[row] && (
             <>
               <PortHandle node={id} port={rowIns[row]} side="in" lit={wrong(rowIns[row])} />
-              <PortLabel port={rowIns[row]} />
+              <PortLabel port={rowIns[row]} typed={typed[rowIns[row].name]} />
             </>
           )}
           {rowOuts[row] && (
@@ -79,15 +122,15 @@ export const OpNode = memo(function OpNode({ id }: { id: string }) {
         <span>{card?.symbol ?? "?"}</span>
         {node.name && <strong>{node.name}</strong>}
       </span>
-      {facts.error && (
+      {error && (
         <div className="card-error">
-          <p>{facts.error.message}</p>
+          <p>{error.message}</p>
         </div>
       )}
-      {facts.error && pointed && <Explanation error={facts.error} card={box.current} />}
+      {trouble && pointed && <Explanation facts={facts} card={box.current} />}
     </div>
   );
-});
+}
 
 function Names({ id, node, card, facts }: NamesProps) {
   const renaming = useApp((state) => state.renaming === id);
@@ -142,16 +185,18 @@ function NameField({ id, name }: { id: string; name: string }) {
   );
 }
 
-/** The whole sentence, legible at any zoom, while the pointer is on the card. */
-function Explanation({ error, card }: { error: WireError; card: HTMLElement | null }) {
+/** The whole sentences, legible at any zoom, while the pointer is on the card. */
+function Explanation({ facts, card }: { facts: Facts; card: HTMLElement | null }) {
+  const { error, warnings } = facts;
   const box = card?.getBoundingClientRect();
   const canvas = card?.closest(".canvas")?.getBoundingClientRect();
   const right = box && canvas ? box.left > canvas.left + canvas.width / 2 : false;
   return (
     <NodeToolbar isVisible position={Position.Bottom} align={right ? "end" : "start"} offset={8}>
-      <div className="explanation" role="alert">
-        <strong>{error.message}</strong>
-        {error.hint && <p>{error.hint}</p>}
+      <div className={`explanation${error ? "" : " warning"}`} role="alert">
+        {error && <strong>{error.message}</strong>}
+        {error?.hint && <p>{error.hint}</p>}
+        {!error && warnings.map((warning) => <p key={warning}>{warning}</p>)}
       </div>
     </NodeToolbar>
   );

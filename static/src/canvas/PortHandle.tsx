@@ -36,7 +36,7 @@ export const PortHandle = memo(function PortHandle({ node, port, side, lit }: Pr
       position={side === "in" ? Position.Left : Position.Right}
       className={`port ${dtypeClass(type)} ${rankClass(type)} ${state} ${source ? "wired" : ""} ${
         lit ? "wrong" : ""
-      } ${port.spare ? "spare" : ""}`}
+      } ${port.optional ? "optional" : ""}`}
       data-testid={`port-${node}-${port.name}`}
       data-side={side}
       onMouseDownCapture={(event) => {
@@ -60,12 +60,14 @@ function pickUpWire(event: ReactMouseEvent, node: string, port: string): void {
   end.dispatchEvent(new MouseEvent("mousedown", event.nativeEvent));
 }
 
-export function PortLabel({ port }: { port: Port }) {
+/** The name of a port; what it reads while nothing is wired into it stands beside it. */
+export function PortLabel({ port, typed }: { port: Port; typed?: string | undefined }) {
   const { stem, slot } = portWords(port.name);
   return (
-    <span className={`port-label${port.spare ? " faint" : ""}`} title={port.doc}>
+    <span className={`port-label${port.optional ? " optional" : ""}`} title={port.doc}>
       {stem}
       {port.spare ? " +" : slot !== null && <sub>{slot}</sub>}
+      {typed !== undefined && <span className="port-typed mono">{typed}</span>}
     </span>
   );
 }

@@ -31,9 +31,7 @@ export const WireEdge = memo(function WireEdge(props: EdgeProps) {
       <BaseEdge path={path} interactionWidth={18} />
       {type && (
         <text className="wire-label" x={x} y={y} data-testid={`edge-label-${id}`}>
-          {type.upcast && (
-            <title>{`Inputs of other dtypes were widened to ${type.dtype} here.`}</title>
-          )}
+          {type.upcast && <title>{`Nobody asked for ${type.dtype} here.`}</title>}
           <tspan x={x} y={flat || !oneLine ? y - 5 : y + 3}>
             {type.upcast && "⇡ "}
             {oneLine ? words : type.dtype}

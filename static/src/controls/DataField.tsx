@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { parseData, showData, type ValueRules } from "../store/number";
+import { notch } from "../store/params";
 
 interface Props {
   data: unknown;
@@ -40,7 +41,7 @@ export function DataField(props: Props) {
     }
     const up = event.key === "ArrowUp";
     if (isSingle && (up || event.key === "ArrowDown")) {
-      const next = stepped(Number(text), up ? 1 : -1, rules.dtype, event.shiftKey);
+      const next = notch(Number(text), up ? 1 : -1, /int/.test(rules.dtype), event.shiftKey);
       if (next !== null) {
         event.preventDefault();
         type(String(next));
@@ -99,14 +100,4 @@ export function DataField(props: Props) {
       )}
     </div>
   );
-}
-
-/** One notch up or down: whole numbers by one, others by a tenth of their size. */
-function stepped(value: number, sign: number, dtype: string, large: boolean): number | null {
-  if (!Number.isFinite(value)) return null;
-  const times = large ? 10 : 1;
-  if (/int/.test(dtype)) return value + sign * times;
-  const size = value === 0 ? 0.1 : 10 ** Math.floor(Math.log10(Math.abs(value)));
-  const next = value + (sign * size * times) / (value === 0 ? 1 : 10);
-  return Number(next.toPrecision(12));
 }

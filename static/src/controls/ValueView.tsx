@@ -1,19 +1,24 @@
 import type { CSSProperties } from "react";
 import type { Data, Value } from "../protocol";
-import { rankOf, shapeText, showNumber, showShort } from "../store/number";
+import { shapeText, showNumber, showShort } from "../store/number";
 
 const MOST_ROWS = 6;
 const MOST_COLUMNS = 4;
+/** A vector is folded into so many lines at most. */
+const MOST_LINES = 3;
+
+/** How many characters wide a cell is, the label of a sum-up, and what it says at least. */
+const CELL = 7.2;
+const COMPLEX_CELL = 14;
+const LABEL = 7;
+const LEAST_TEXT = 9;
 
 /** A value in the least room: a number, a small table, or what sums a large one up. */
 export function ValueView({ value, testId }: { value: Value | undefined; testId?: string }) {
-  // Room by the shape, not by the digits: a card must not twitch while its values change.
-  const tensor = value && value.shape.length > 0 ? value : null;
-  const columns = tensor ? (tensor.data ? columnsOf(tensor.shape) : 2) : 0;
   return (
     <div
       className={`value mono${value && !value.finite ? " not-finite" : ""}`}
-      style={{ "--columns": columns } as CSSProperties}
+      style={{ "--width": `${value ? widthOf(value) : 0}ch` } as CSSProperties}
       data-testid={testId}
     >
       {value ? <Content value={value} /> : <span className="faint">–</span>}
@@ -21,22 +26,29 @@ export function ValueView({ value, testId }: { value: Value | undefined; testId?
   );
 }
 
-const columnsOf = (shape: number[]) => Math.min(MOST_COLUMNS, shape.at(-1) ?? 0);
+/** Room by the shape, not by the digits: a card must not twitch while its values change. */
+function widthOf(value: Value): number {
+  if (value.shape.length === 0) return 0;
+  const [row] = rowsOf(value) ?? [];
+  const cell = value.dtype.startsWith("complex") ? COMPLEX_CELL : CELL;
+  return row ? row.length * cell : LABEL + Math.max(LEAST_TEXT, shapeText(value.shape).length);
+}
+
+/** The rows that are shown number by number; null for what is only summed up. */
+function rowsOf({ data, shape }: Value): Data[][] | null {
+  const [length = 0, columns = 0] = shape;
+  if (data === null || shape.length === 0 || shape.length > 2) return null;
+  if (shape.length === 2)
+    return length <= MOST_ROWS && columns <= MOST_COLUMNS ? (data as Data[][]) : null;
+  return length <= MOST_LINES * MOST_COLUMNS ? folded(data as Data[]) : null;
+}
 
 function Content({ value }: { value: Value }) {
   const { data, shape } = value;
-  if (data === null || data === undefined) return <Digest value={value} />;
   if (shape.length === 0) return <span className="value-number">{showNumber(data)}</span>;
-  const rows = shape.length === 1 ? [data as Data[]] : (data as Data[][]);
-  const columns = shape.at(-1) ?? 0;
-  const size = shape.reduce((product, length) => product * length, 1);
-  if (size === 0) return <span className="faint">empty {shapeText(shape)}</span>;
-  if (rankOf(data) <= 2 && rows.length <= MOST_ROWS && columns <= MOST_COLUMNS) {
-    return <Table rows={rows} />;
-  }
-  if (shape.length === 1 && size <= 3 * MOST_COLUMNS)
-    return <Table rows={folded(data as Data[])} />;
-  return <Digest value={value} />;
+  if (shape.includes(0)) return <span className="faint">empty {shapeText(shape)}</span>;
+  const rows = rowsOf(value);
+  return rows ? <Table rows={rows} /> : <Digest value={value} />;
 }
 
 function Table({ rows }: { rows: Data[][] }) {

@@ -1,114 +1,227 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  memo,
+  type ReactNode,
+  useEffect,
+  useState,
+} from "react";
 import { hueOf } from "../canvas/hue";
+import { Icon } from "../controls/Icon";
 import { Sign } from "../controls/Sign";
 import { useApp } from "../controls/useApp";
 import { CARD_TYPE, type Card } from "../store/palette";
+import type { Fold, Row } from "../store/rows";
+import type { Hit } from "../store/search";
+import { CardPeek, usePeek } from "./CardPeek";
 
 interface Props {
   id: string;
-  cards: Card[];
+  rows: readonly Row[];
+  /** What was searched for: another search starts at its best hit. */
+  query: string;
+  /** The card at which the list is first. */
+  from?: string | undefined;
   onChoose: (card: Card) => void;
+  /** Fold a group or unfold it; all of them alike with Alt. */
+  onFold?: (id: string, open: boolean, all: boolean) => void;
+  /** Told which card the keys are at. */
+  onReach?: (card: Card | null) => void;
   search: (props: SearchProps) => ReactNode;
   draggable?: boolean;
-  /** Under the names of their categories; what follows the last card of one comes from here. */
-  groupEnd?: (category: string) => ReactNode;
+  /** Whether more of a card is shown beside the list while the pointer or the keys are at it. */
+  peeks?: boolean;
   testPrefix: string;
 }
 
 export interface SearchProps {
-  onKeyDown: (event: KeyboardEvent) => void;
+  onKeyDown: (event: KeyboardEvent<HTMLInputElement>) => void;
+  onBlur: () => void;
+  role: "combobox";
+  "aria-expanded": "true";
   "aria-controls": string;
   "aria-activedescendant": string | undefined;
 }
 
+const keyOf = (row: Row) =>
+  row.type === "card" ? row.hit.card.id : row.type === "fold" ? `fold ${row.id}` : row.text;
+
 /** Cards to choose from: arrows move through them while the cursor stays in the search. */
 export function CardList(props: Props) {
-  const { id, cards, onChoose, search, draggable = false, groupEnd, testPrefix } = props;
-  const [active, setActive] = useState(0);
-  const list = useRef<HTMLDivElement>(null);
-  const chosen = cards[Math.min(active, cards.length - 1)];
+  const { id, rows, query, onChoose, onFold, onReach, search, testPrefix } = props;
+  // Another search starts at its best hit.
+  const [reached, setReached] = useState({ query, key: props.from ?? "" });
+  const palette = useApp((state) => state.palette);
+  const { peek, show, hide } = usePeek();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another list starts at its top
-  useEffect(() => setActive(0), [cards]);
+  const choices = rows.filter((row) => row.type !== "note");
+  const best = choices.findIndex((row) => row.type === "card");
+  const found = choices.findIndex((row) => reached.query === query && keyOf(row) === reached.key);
+  const here = Math.max(0, found < 0 ? best : found);
+  const at = choices[here];
+  const optionId = (row: Row) => `${id}-${keyOf(row).replace(/\W/g, "-")}`;
+  const elementOf = (row: Row | undefined) => row && document.getElementById(optionId(row));
 
-  const move = (to: number) => {
-    const next = Math.max(0, Math.min(cards.length - 1, to));
-    setActive(next);
-    list.current
-      ?.querySelectorAll<HTMLElement>('[role="option"]')
-      [next]?.scrollIntoView({ block: "nearest" });
+  const tell = (row: Row | undefined) => {
+    const card = row?.type === "card" ? row.hit.card : null;
+    const element = elementOf(row);
+    element?.scrollIntoView({ block: "nearest" });
+    onReach?.(card);
+    if (card && element) show(card, element, 0);
+    else hide();
   };
-  const onKeyDown = (event: KeyboardEvent) => {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another search changes the best hit
+  useEffect(() => {
+    if (query) tell(choices[best]);
+    else hide();
+  }, [query]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it appears
+  useEffect(() => {
+    if (props.from) elementOf(at)?.scrollIntoView({ block: "center" });
+  }, []);
+
+  const reach = (to: number) => {
+    const row = choices[Math.max(0, Math.min(choices.length - 1, to))];
+    if (row) setReached({ query, key: keyOf(row) });
+    tell(row);
+  };
+  const fold = (row: Fold, all: boolean) => onFold?.(row.id, !row.open, all);
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
-    if (step) move(active + step);
-    else if (event.key === "Enter" && chosen) onChoose(chosen);
-    else return;
+    const turn = { ArrowRight: true, ArrowLeft: false }[event.key];
+    if (step) reach(here + step);
+    else if (event.key === "Enter" && at) {
+      hide();
+      if (at.type === "card") onChoose(at.hit.card);
+      else fold(at, event.altKey);
+    } else if (turn === undefined || query !== "" || !at) return;
+    else if (at.type === "fold" && at.open !== turn) fold(at, event.altKey);
+    else if (!turn) reach(choices.slice(0, here).findLastIndex((row) => row.type === "fold"));
     event.preventDefault();
   };
-  const optionId = (card: Card) => `${id}-${card.id}`;
   return (
     <>
       {search({
         onKeyDown,
+        onBlur: hide,
+        role: "combobox",
+        "aria-expanded": "true",
         "aria-controls": id,
-        "aria-activedescendant": chosen && optionId(chosen),
+        "aria-activedescendant": at && optionId(at),
       })}
-      <div className="card-list" id={id} role="listbox" aria-label="Nodes" ref={list} tabIndex={-1}>
-        {cards.map((card, at) => (
-          <div className="card-slot" key={card.id} role="presentation">
-            {groupEnd && card.category !== cards[at - 1]?.category && (
-              <div className="group-name" aria-hidden="true">
-                {card.category}
-              </div>
-            )}
-            <CardItem
-              id={optionId(card)}
-              card={card}
-              active={card === chosen}
-              draggable={draggable}
-              testId={`${testPrefix}-${card.id}`}
-              onChoose={onChoose}
+      <div
+        className="card-list"
+        id={id}
+        role="tree"
+        aria-label="Nodes"
+        tabIndex={-1}
+        onPointerLeave={hide}
+      >
+        {rows.map((row) =>
+          row.type === "note" ? (
+            <p className="quiet-text list-note" key={keyOf(row)}>
+              {row.text}
+            </p>
+          ) : row.type === "fold" ? (
+            <FoldItem
+              key={keyOf(row)}
+              id={optionId(row)}
+              row={row}
+              active={row === at}
+              onFold={fold}
             />
-            {card.category !== cards[at + 1]?.category && groupEnd?.(card.category)}
-          </div>
-        ))}
-        {cards.length === 0 && <p className="quiet-text">Nothing is called that.</p>}
+          ) : (
+            <CardItem
+              key={keyOf(row)}
+              id={optionId(row)}
+              hit={row.hit}
+              hue={hueOf(palette, row.hit.card.category)}
+              unfit={row.unfit}
+              active={row === at}
+              draggable={props.draggable ?? false}
+              testId={`${testPrefix}-${row.hit.card.id}`}
+              onChoose={onChoose}
+              onPoint={show}
+              onLeave={hide}
+            />
+          ),
+        )}
       </div>
+      {props.peeks && peek && <CardPeek {...peek} />}
     </>
+  );
+}
+
+interface FoldProps {
+  id: string;
+  row: Fold;
+  active: boolean;
+  onFold: (row: Fold, all: boolean) => void;
+}
+
+function FoldItem({ id, row, active, onFold }: FoldProps) {
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are with the search field
+    <div
+      id={id}
+      role="treeitem"
+      aria-level={row.inner ? 2 : 1}
+      aria-expanded={row.open}
+      aria-selected={active}
+      tabIndex={-1}
+      className={`fold${row.inner ? " inner" : ""}${active ? " active" : ""}`}
+      data-testid={`fold-${row.id}`}
+      onClick={(event) => onFold(row, event.altKey)}
+    >
+      <Icon name={row.open ? "chevron_down" : "chevron_right"} size={12} />
+      <span>{row.label}</span>
+      <span className="fold-count">{row.count}</span>
+    </div>
   );
 }
 
 interface ItemProps {
   id: string;
-  card: Card;
+  hit: Hit;
+  hue: number;
+  unfit: boolean;
   active: boolean;
   draggable: boolean;
   testId: string;
   onChoose: (card: Card) => void;
+  onPoint: (card: Card, element: Element) => void;
+  onLeave: () => void;
 }
 
-function CardItem({ id, card, active, draggable, testId, onChoose }: ItemProps) {
-  const hue = useApp(({ palette }) => hueOf(palette, card.category));
+const CardItem = memo(function CardItem(props: ItemProps) {
+  const { id, hit, hue, unfit, active, draggable, testId, onChoose, onPoint, onLeave } = props;
+  const { card, alias } = hit;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are with the search field
     <div
       id={id}
-      role="option"
+      role="treeitem"
+      aria-level={2}
       aria-selected={active}
       tabIndex={-1}
-      className={`card-item${active ? " active" : ""}`}
-      style={{ "--hue": hue } as React.CSSProperties}
-      title={card.doc}
+      className={`card-item${active ? " active" : ""}${unfit ? " unfit" : ""}`}
+      style={{ "--hue": hue } as CSSProperties}
       draggable={draggable}
       data-testid={testId}
       onDragStart={(event) => {
+        onLeave();
         event.dataTransfer.setData(CARD_TYPE, card.id);
         event.dataTransfer.effectAllowed = "copy";
       }}
-      onClick={() => onChoose(card)}
+      onPointerEnter={(event) => onPoint(card, event.currentTarget)}
+      onClick={() => {
+        onLeave();
+        onChoose(card);
+      }}
     >
       <Sign text={card.symbol} small />
       <span className="card-item-label">{card.label}</span>
+      {alias && <span className="card-item-alias">{alias}</span>}
     </div>
   );
-}
+});

@@ -1,7 +1,7 @@
 import { Icon } from "../controls/Icon";
 import { useApp, useFacts } from "../controls/useApp";
 import { ValueView } from "../controls/ValueView";
-import { app } from "../store/app";
+import { app, type Problem } from "../store/app";
 import type { GraphDocument } from "../store/document";
 import { shownValue } from "../store/facts";
 import { shapeText } from "../store/number";
@@ -28,26 +28,42 @@ export function GraphFacts() {
   );
 }
 
+const MOST_PROBLEMS = 6;
+
+/** What is wrong, worst first; what only follows from it is folded away. */
 function Problems() {
   const problems = useApp((state) => state.summary.problems);
-  const doc = useApp((state) => state.doc);
   if (problems.length === 0) return null;
+  const others = problems.slice(MOST_PROBLEMS);
   return (
     <section className="section" data-testid="problems">
       <h3>Problems</h3>
-      <ul className="problems">
-        {problems.map(({ node, message, severity }) => (
-          <li key={`${node} ${message}`}>
-            <button type="button" className={`problem ${severity}`} onClick={() => goTo(node)}>
-              <Icon name="alert" size={14} />
-              <span>
-                <strong>{doc?.nodes[node]?.name ?? doc?.nodes[node]?.op ?? node}</strong> {message}
-              </span>
-            </button>
-          </li>
-        ))}
-      </ul>
+      <ProblemList problems={problems.slice(0, MOST_PROBLEMS)} />
+      {others.length > 0 && (
+        <details>
+          <summary>{others.length} more</summary>
+          <ProblemList problems={others} />
+        </details>
+      )}
     </section>
+  );
+}
+
+function ProblemList({ problems }: { problems: Problem[] }) {
+  const doc = useApp((state) => state.doc);
+  return (
+    <ul className="problems">
+      {problems.map(({ node, message, severity }) => (
+        <li key={`${node} ${message}`}>
+          <button type="button" className={`problem ${severity}`} onClick={() => goTo(node)}>
+            <Icon name="alert" size={14} />
+            <span>
+              <strong>{doc?.nodes[node]?.name ?? doc?.nodes[node]?.op ?? node}</strong> {message}
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { Dialog } from "../controls/Dialog";
 import { Icon } from "../controls/Icon";
+import { Tabs } from "../controls/Tabs";
 import { useApp } from "../controls/useApp";
 import type { GraphListItem, RunInfo } from "../protocol";
 import { app } from "../store/app";
@@ -31,20 +32,12 @@ export function Home() {
   return (
     <Dialog title="Open a graph" kind="wide" closable={closable} testId="home">
       <div className="tabs">
-        <div role="tablist" aria-label="What to open">
-          {TABS.map(([name, label]) => (
-            <button
-              key={name}
-              type="button"
-              role="tab"
-              aria-selected={tab === name}
-              data-testid={`tab-${name}`}
-              onClick={() => app.setState({ homeTab: name })}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
+        <Tabs
+          tabs={TABS}
+          open={tab}
+          label="What to open"
+          onOpen={(homeTab) => app.setState({ homeTab })}
+        />
         <span className="spring" />
         <button type="button" className="button plain" data-testid="new-graph" onClick={openEmpty}>
           <Icon name="plus" /> Empty graph

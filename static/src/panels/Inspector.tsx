@@ -1,3 +1,4 @@
+import { Fence } from "../controls/Fence";
 import { useApp } from "../controls/useApp";
 import { GraphFacts } from "./GraphFacts";
 import { NodeFacts } from "./NodeFacts";
@@ -9,7 +10,11 @@ export function Inspector() {
   return (
     <aside className="panel inspector" aria-label="Inspector">
       {nodes.length === 0 && <GraphFacts />}
-      {nodes.length === 1 && only && <NodeFacts key={only} id={only} />}
+      {nodes.length === 1 && only && (
+        <Fence what="node" key={only}>
+          <NodeFacts id={only} />
+        </Fence>
+      )}
       {nodes.length > 1 && (
         <section className="section">
           <h2>{nodes.length} nodes</h2>

@@ -1,15 +1,17 @@
 import type { CSSProperties } from "react";
 import { hueOf } from "../canvas/hue";
+import { CommandButton } from "../controls/CommandButton";
 import { Icon } from "../controls/Icon";
 import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
 import { ValueView } from "../controls/ValueView";
 import type { Type, WireError } from "../protocol";
-import { type GraphNode, wiring } from "../store/document";
+import { type GraphEdge, type GraphNode, wiring } from "../store/document";
 import { roleOf } from "../store/edits";
 import type { Facts } from "../store/facts";
 import { shapeText } from "../store/number";
 import { type Card, cardOf } from "../store/palette";
+import { paramOf } from "../store/params";
 import { changeMembership, changeParam, renameNode } from "../verbs/edit";
 import { Formula } from "./Formula";
 import { ParamField } from "./ParamField";
@@ -29,6 +31,7 @@ export function NodeFacts({ id }: { id: string }) {
           <h2>{card?.label ?? node.op ?? node.kind}</h2>
           <p className="quiet-text">{card?.category ?? "Unknown here; kept as it is"}</p>
         </div>
+        {card && <CommandButton name="reference" />}
       </section>
       {facts.error && <ErrorBox error={facts.error} />}
       {facts.warnings?.map((warning) => (
@@ -72,6 +75,12 @@ export function ErrorBox({ error }: { error: WireError }) {
         </dl>
       )}
       {error.hint && <p>{error.hint}</p>}
+      {error.details && (
+        <details>
+          <summary>Details</summary>
+          <pre className="mono">{error.details}</pre>
+        </details>
+      )}
     </div>
   );
 }
@@ -85,12 +94,8 @@ interface PartProps {
 
 function Params({ id, node, card, facts }: PartProps) {
   const params = node.params ?? {};
-  const shape = params.shape;
-  const rank =
-    node.kind === "input" && Array.isArray(shape)
-      ? shape.length
-      : (Object.values(facts.types)[0]?.shape.length ?? null);
   const wires = useApp(({ doc }) => (doc ? wiring(doc.edges).into.get(id) : undefined));
+  const axes = useRankAt(wires, card?.inputs[0]?.name);
   // What is wired in counts, and not what could be typed in its place.
   const shown = (card?.params ?? []).filter(
     (param) => !wires?.some((wire) => wire.to[1] === param.name),
@@ -103,14 +108,24 @@ function Params({ id, node, card, facts }: PartProps) {
         <ParamField
           key={param.name}
           param={param}
-          value={param.name in params ? params[param.name] : param.default}
+          value={paramOf(node, param)}
           dtype={String(params.dtype ?? "float64")}
-          rank={node.kind === "input" ? rank : null}
+          rank={node.kind === "input" && Array.isArray(params.shape) ? params.shape.length : null}
+          axes={axes}
+          hasDefault={!card?.named && param.type !== "value"}
+          error={facts.error?.port === param.name ? facts.error.message : null}
           onChange={(value) => changeParam(id, param.name, value)}
         />
       ))}
     </section>
   );
+}
+
+/** How many axes the tensor has that is wired into a port; null where that is not known. */
+function useRankAt(wires: GraphEdge[] | undefined, port: string | undefined): number | null {
+  const wire = wires?.find(({ to }) => to[1] === port || to[1].startsWith(`${port}.`));
+  const [source, out] = wire?.from ?? ["", ""];
+  return useFacts(source).types[out]?.shape.length ?? null;
 }
 
 function NameField({ id, name }: { id: string; name: string }) {
@@ -144,11 +159,6 @@ function Outputs({ facts }: { facts: Facts }) {
             {ports.length > 1 && <span>{port}</span>}
             <TypeText type={facts.types[port]} />
           </div>
-          {facts.types[port]?.upcast && (
-            <p className="callout warning">
-              Inputs of several dtypes met here and were widened to {facts.types[port]?.dtype}.
-            </p>
-          )}
           <ValueView value={facts.values[port]} />
         </div>
       ))}
@@ -157,7 +167,9 @@ function Outputs({ facts }: { facts: Facts }) {
 }
 
 const TypeText = ({ type }: { type: Type | undefined }) => (
-  <span className="mono faint">{type && `${type.dtype} ${shapeText(type.shape)}`}</span>
+  <span className={`mono ${type?.upcast ? "upcast" : "faint"}`}>
+    {type && `${type.upcast ? "⇡ " : ""}${type.dtype} ${shapeText(type.shape)}`}
+  </span>
 );
 
 function Membership({ id, node }: { id: string; node: GraphNode }) {

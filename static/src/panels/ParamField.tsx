@@ -1,8 +1,19 @@
-import { useState } from "react";
+import { type KeyboardEvent, useId, useState } from "react";
 import { DataField } from "../controls/DataField";
 import { useApp } from "../controls/useApp";
 import { rankOf } from "../store/number";
 import type { CardParam } from "../store/palette";
+import {
+  axesOf,
+  isDefault,
+  notch,
+  rangeText,
+  readParam,
+  showParam,
+  tellParam,
+  toggleAxis,
+  Unreadable,
+} from "../store/params";
 
 interface Props {
   param: CardParam;
@@ -10,27 +21,62 @@ interface Props {
   /** The dtype and rank that a `value` parameter must have. */
   dtype: string;
   rank: number | null;
+  /** How many axes there are to choose from; null where that is not known. */
+  axes: number | null;
+  /** Whether there is a usual value to go back to. */
+  hasDefault: boolean;
+  /** What the server says of it. */
+  error: string | null;
   onChange: (value: unknown) => void;
 }
 
-/** The editor of one parameter, chosen by its type. */
-export function ParamField({ param, value, dtype, rank, onChange }: Props) {
+/** One parameter: its editor, what it is, what it usually is, and what is wrong with it. */
+export function ParamField(props: Props) {
+  const { param, value, hasDefault, error, onChange } = props;
   const id = `param-${param.name}`;
+  const range = rangeText(param);
+  const usual = hasDefault && (
+    <Default
+      text={tellParam(param, param.default)}
+      {...(isDefault(param, value) ? {} : { onRestore: () => onChange(param.default) })}
+    />
+  );
   return (
-    <div className="param">
-      <label htmlFor={id} title={param.doc}>
+    <div className={`param${error ? " wrong" : ""}`}>
+      <label htmlFor={id} title={param.name}>
         {param.name.replaceAll("_", " ")}
       </label>
-      <Editor id={id} param={param} value={value} dtype={dtype} rank={rank} onChange={onChange} />
-      {param.doc && <p className="param-doc">{param.doc}</p>}
+      <Editor id={id} {...props} />
+      {error && (
+        <p className="field-problem" role="alert">
+          {error}
+        </p>
+      )}
+      {(param.doc || range || usual) && (
+        <p className="param-doc">
+          {param.doc && <span className="param-fact">{param.doc}</span>}
+          {range && <span className="param-fact">{range}</span>}
+          {usual}
+        </p>
+      )}
     </div>
+  );
+}
+
+function Default({ text, onRestore }: { text: string; onRestore?: () => void }) {
+  if (!onRestore) return <span className="param-fact">default {text}</span>;
+  return (
+    <button type="button" className="param-fact restore" onClick={onRestore}>
+      back to {text}
+    </button>
   );
 }
 
 type EditorProps = Props & { id: string };
 
+/** The editor of a parameter, chosen by its type. */
 function Editor(props: EditorProps) {
-  const { id, param, value, dtype, rank, onChange } = props;
+  const { id, param, value, dtype, rank, axes, onChange } = props;
   const dtypes = useApp((state) => state.palette?.dtypes);
   switch (param.type) {
     case "bool":
@@ -44,12 +90,7 @@ function Editor(props: EditorProps) {
         />
       );
     case "dtype":
-      return <Choice id={id} value={value} choices={dtypes ?? []} onChange={onChange} />;
-    case "string":
-      if (param.choices) {
-        return <Choice id={id} value={value} choices={param.choices} onChange={onChange} />;
-      }
-      return <Line {...props} show={String} read={(text) => text} />;
+      return <Choice {...props} choices={dtypes ?? []} />;
     case "value":
       return (
         <DataField
@@ -62,62 +103,97 @@ function Editor(props: EditorProps) {
           onChange={onChange}
         />
       );
-    case "int":
-    case "float":
-      return <Line {...props} show={showOne} read={(text) => readNumber(text, param)} />;
+    case "axis":
+      return axes ? <Axes {...props} axes={axes} /> : <Line {...props} />;
     default:
-      return <Line {...props} show={showList} read={(text) => readList(text, param.type)} />;
+      return param.choices ? <Choice {...props} choices={param.choices} /> : <Line {...props} />;
   }
 }
 
-interface ChoiceProps {
-  id: string;
-  value: unknown;
-  choices: unknown[];
-  onChange: (value: unknown) => void;
-}
-
-function Choice({ id, value, choices, onChange }: ChoiceProps) {
-  const at = choices.indexOf(value);
+/** One of a few; the usual one is among them even where it is none of these, or nothing. */
+function Choice({ id, param, value, choices, onChange }: EditorProps & { choices: unknown[] }) {
+  const all = [...new Set([value, param.default].filter((one) => !choices.includes(one)))];
+  const offered = [...all, ...choices];
   return (
     <select
       id={id}
       className="field"
       data-testid={id}
-      value={at}
-      onChange={(event) => onChange(choices[Number(event.target.value)])}
+      value={offered.indexOf(value)}
+      onChange={(event) => onChange(offered[Number(event.target.value)])}
     >
-      {at < 0 && <option value={-1}>{value === null ? "none" : String(value ?? "–")}</option>}
-      {choices.map((choice, index) => (
+      {offered.map((choice, index) => (
         <option key={String(choice)} value={index}>
-          {choice === null ? "none" : String(choice)}
+          {choice === null || choice === undefined ? "none" : String(choice)}
         </option>
       ))}
     </select>
   );
 }
 
-/** Thrown by a reader: the sentence to show under the field. */
-class Unreadable extends Error {}
-
-interface LineProps extends EditorProps {
-  show: (value: unknown) => string;
-  read: (text: string) => unknown;
+/** The axes of the tensor that is wired in, to be pressed; none pressed are all. */
+function Axes({ id, param, value, axes, onChange }: EditorProps & { axes: number }) {
+  const chosen = axesOf(value, axes);
+  const strays = chosen.filter((axis) => axis < 0 || axis >= axes);
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a row of toggles in one line with its label
+    <div className="axes" id={id} role="group" aria-label={param.name} data-testid={id}>
+      <button
+        type="button"
+        className="axis"
+        aria-pressed={chosen.length === 0}
+        onClick={() => onChange(null)}
+      >
+        all
+      </button>
+      {[...Array.from({ length: axes }, (_, axis) => axis), ...strays].map((axis) => (
+        <button
+          key={axis}
+          type="button"
+          className={`axis mono${strays.includes(axis) ? " stray" : ""}`}
+          aria-pressed={chosen.includes(axis)}
+          onClick={() => onChange(toggleAxis(value, axis, axes))}
+        >
+          {axis}
+        </button>
+      ))}
+    </div>
+  );
 }
 
-function Line({ id, param, value, onChange, show, read }: LineProps) {
+const PLACEHOLDERS: Record<string, string> = {
+  axis: "all axes",
+  ints: "such as 2, 3",
+  shape: "such as ?, 2",
+  index: "such as 0, 1:3",
+};
+
+/** A line of text that is read as it is typed; what cannot be read is said, and not passed on. */
+function Line({ id, param, value, onChange }: EditorProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  const problemId = useId();
+  const numeric = param.type === "int" || param.type === "float";
   const take = (text: string) => {
     setDraft(text);
     try {
-      const next = read(text);
+      const next = readParam(param, text);
       setProblem(null);
       if (JSON.stringify(next) !== JSON.stringify(value)) onChange(next);
     } catch (failure) {
       if (!(failure instanceof Unreadable)) throw failure;
       setProblem(failure.message);
     }
+  };
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
+    if (event.key === "Enter" || event.key === "Escape") event.currentTarget.blur();
+    const sign = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (!sign || !numeric) return;
+    const now = Number(event.currentTarget.value);
+    const next = notch(now, sign, param.type === "int", event.shiftKey);
+    if (next === null) return;
+    event.preventDefault();
+    take(String(Math.min(param.max ?? next, Math.max(param.min ?? next, next))));
   };
   return (
     <div className="data-field">
@@ -126,68 +202,23 @@ function Line({ id, param, value, onChange, show, read }: LineProps) {
         className={`field mono${problem ? " wrong" : ""}`}
         data-testid={id}
         aria-invalid={problem !== null}
-        placeholder={PLACEHOLDERS[param.type] ?? ""}
+        aria-describedby={problem ? problemId : undefined}
+        inputMode={numeric ? "decimal" : "text"}
+        placeholder={PLACEHOLDERS[param.type] ?? (param.default === null ? "none" : "")}
         spellCheck={false}
-        value={draft ?? show(value)}
+        value={draft ?? showParam(value)}
         onChange={(event) => take(event.target.value)}
         onBlur={() => {
           setDraft(null);
           setProblem(null);
         }}
-        onKeyDown={(event) => {
-          if (event.key === "Enter" || event.key === "Escape") event.currentTarget.blur();
-        }}
+        onKeyDown={onKeyDown}
       />
       {problem && (
-        <p className="field-problem" role="alert">
+        <p className="field-problem" id={problemId} role="alert">
           {problem}
         </p>
       )}
     </div>
   );
-}
-
-const PLACEHOLDERS: Record<string, string> = {
-  axis: "all axes",
-  ints: "such as 0, 1",
-  shape: "such as ?, 2",
-};
-
-const showOne = (value: unknown) => (value === null || value === undefined ? "" : String(value));
-
-function showList(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  const list = Array.isArray(value) ? value : [value];
-  if (list.length === 0) return "()";
-  return list.map((item) => (item === null ? "?" : String(item))).join(", ");
-}
-
-function readNumber(text: string, { type, default: fallback, min, max }: CardParam): unknown {
-  if (text.trim() === "") {
-    if (fallback === null) return null;
-    throw new Unreadable("A number is needed here.");
-  }
-  const value = Number(text);
-  if (!Number.isFinite(value)) throw new Unreadable(`“${text}” is no number.`);
-  if (type === "int" && !Number.isInteger(value)) throw new Unreadable("A whole number, please.");
-  if (min !== null && min !== undefined && value < min) throw new Unreadable(`At least ${min}.`);
-  if (max !== null && max !== undefined && value > max) throw new Unreadable(`At most ${max}.`);
-  return value;
-}
-
-/** `axis`: nothing, one or several; `ints` and `shape`: always a list. */
-function readList(text: string, type: string): unknown {
-  const words = text
-    .replace(/[()[\]]/g, " ")
-    .split(/[\s,×x]+/)
-    .filter(Boolean);
-  const items = words.map((word) => {
-    if (type === "shape" && (word === "?" || word === "null")) return null;
-    const value = Number(word);
-    if (!Number.isInteger(value)) throw new Unreadable(`“${word}” is no whole number.`);
-    return value;
-  });
-  if (type !== "axis") return items;
-  if (items.length === 0) return null;
-  return items.length === 1 ? items[0] : items;
 }

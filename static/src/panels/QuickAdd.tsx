@@ -1,38 +1,40 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useApp } from "../controls/useApp";
-import { type Card, search } from "../store/palette";
+import type { QuickAdd as Place } from "../store/app";
+import { type Card, NO_PALETTE } from "../store/palette";
+import { groupRows, searchRows } from "../store/rows";
 import { addCard } from "../verbs/edit";
-import { closeQuickAdd } from "../verbs/view";
+import { closeQuickAdd, foldGroup } from "../verbs/view";
 import { CardList } from "./CardList";
 
-const WIDTH = 264;
-const HEIGHT = 340;
+const WIDTH = 280;
+const HEIGHT = 380;
 
-/** The palette at the pointer; after a wire was let go, only what has a port for it. */
+/** The palette at the pointer; after a wire was let go, first of all what has a port for it. */
 export function QuickAdd() {
   const at = useApp((state) => state.quickAdd);
-  const palette = useApp((state) => state.palette);
-  const [query, setQuery] = useState("");
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (at) box.current?.querySelector("input")?.focus();
-    else setQuery("");
-  }, [at]);
-  const side = at?.wire?.side;
-  const found = useMemo(() => {
-    const fits = (card: Card) =>
-      side === "from" ? card.inputs.length > 0 : side === "to" ? card.outputs.length > 0 : true;
-    return search(palette?.cards ?? [], query).filter(fits);
-  }, [palette, query, side]);
-  if (!at) return null;
+  return at && <Picker at={at} />;
+}
 
+function Picker({ at }: { at: Place }) {
+  const { cards, categories } = useApp((state) => state.palette ?? NO_PALETTE);
+  const folds = useApp((state) => state.folds);
+  const [typed, setTyped] = useState("");
+  const box = useRef<HTMLDivElement>(null);
+  const query = typed.trim();
+  const { screen, flow, wire } = at;
+  const fits = wire?.fits ?? null;
+  useEffect(() => box.current?.querySelector("input")?.focus(), []);
+  const rows = useMemo(
+    () => (query ? searchRows(cards, query, fits) : groupRows(cards, categories, folds, fits)),
+    [cards, categories, folds, query, fits],
+  );
   const choose = (card: Card) => {
-    const held = at.wire ? { end: at.wire.held, side: at.wire.side } : undefined;
     closeQuickAdd();
-    addCard(card, at.flow ? [at.flow[0], at.flow[1] - 24] : undefined, held);
+    addCard(card, flow ? [flow[0], flow[1] - 24] : undefined, wire);
   };
-  const left = Math.min(at.screen[0], window.innerWidth - WIDTH - 8);
-  const top = Math.min(at.screen[1], window.innerHeight - HEIGHT - 8);
+  const left = Math.min(screen[0], window.innerWidth - WIDTH - 8);
+  const top = Math.min(screen[1], window.innerHeight - HEIGHT - 8);
   return (
     <>
       <div className="veil-none" onPointerDown={closeQuickAdd} />
@@ -46,20 +48,21 @@ export function QuickAdd() {
       >
         <CardList
           id="quick-add-list"
-          cards={found}
+          rows={rows}
+          query={query}
+          peeks
           testPrefix="quick-add"
           onChoose={choose}
+          onFold={foldGroup}
           search={({ onKeyDown, ...props }) => (
             <input
               {...props}
               className="field"
-              role="combobox"
-              aria-expanded="true"
-              placeholder={side ? "Wire to a new…" : "Add a node…"}
+              placeholder={wire ? "Wire to a new…" : "Add a node…"}
               aria-label="Search what to add"
               data-testid="quick-add-search"
-              value={query}
-              onChange={(event) => setQuery(event.target.value)}
+              value={typed}
+              onChange={(event) => setTyped(event.target.value)}
               onKeyDown={(event) => {
                 if (event.key === "Escape" || event.key === "Tab") {
                   event.preventDefault();

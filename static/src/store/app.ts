@@ -1,9 +1,10 @@
 import { createStore } from "zustand/vanilla";
-import type { Patch, Report, RunInfo, Value, Verdicts, WireError } from "../protocol";
+import type { Fits, Patch, Report, RunInfo, Value, Verdicts, WireError } from "../protocol";
 import type { End, GraphDocument, Point } from "./document";
 import { NodeFacts } from "./facts";
 import type { Palette } from "./palette";
 import { append, apply } from "./patch";
+import type { Folds } from "./rows";
 import { Series } from "./series";
 
 export interface GalleryEntry {
@@ -43,13 +44,16 @@ export interface Wire {
   held: End;
   side: "from" | "to";
   verdicts: Verdicts | null;
+  /** Which cards have a port for it. */
+  fits: Fits | null;
 }
 
 export interface QuickAdd {
   screen: Point;
   /** Where on the canvas; null for wherever there is room. */
   flow: Point | null;
-  wire: { held: End; side: "from" | "to" } | null;
+  /** The wire that was let go there. */
+  wire: Wire | null;
 }
 
 export interface Notice {
@@ -96,12 +100,17 @@ export interface AppState {
   menu: Point | null;
   overlay: Overlay;
   homeTab: "gallery" | "graphs" | "runs";
+  helpTab: "start" | "keys" | "reference";
+  /** The card that the reference is open at. */
+  entry: string | null;
   /** The node under the pointer. */
   pointed: string | null;
   /** The node whose name is being typed. */
   renaming: string | null;
   notices: Notice[];
   panels: Record<PanelName, boolean>;
+  /** The groups of the palette that are open or not by a person's wish. */
+  folds: Folds;
   theme: Theme;
   logScale: boolean;
 
@@ -149,10 +158,13 @@ export const app = createStore<AppState>(() => ({
   menu: null,
   overlay: null,
   homeTab: "gallery",
+  helpTab: "start",
+  entry: null,
   pointed: null,
   renaming: null,
   notices: [],
   panels: { palette: true, inspector: true, train: true },
+  folds: {},
   theme: "system",
   logScale: false,
   run: null,

@@ -10,15 +10,26 @@ export function showNumber(value: unknown): string {
     if (size !== 0 && (size >= 1e7 || size < 1e-4)) return trimZeros(value.toExponential(3));
     return trimZeros(value.toPrecision(6));
   }
-  if (typeof value === "object" && value !== null && "re" in value && "im" in value) {
-    const { re, im } = value as { re: number; im: number };
-    return `${showNumber(re)}${im < 0 ? "−" : "+"}${showNumber(Math.abs(im))}i`;
-  }
-  return "–";
+  return isComplex(value) ? showComplex(value, showNumber) : "–";
 }
 
-/** A number in about six characters, for the cells of a table. */
+interface Complex {
+  re: unknown;
+  im: unknown;
+}
+
+const isComplex = (value: unknown): value is Complex =>
+  typeof value === "object" && value !== null && "re" in value && "im" in value;
+
+/** `1+2i`; the parts may be words, such as NaN. */
+function showComplex({ re, im }: Complex, show: (part: unknown) => string): string {
+  const part = show(im);
+  return /^[-−]/.test(part) ? `${show(re)}−${part.slice(1)}i` : `${show(re)}+${part}i`;
+}
+
+/** A number in about six characters, a complex one in two such, for the cells of a table. */
 export function showShort(value: unknown): string {
+  if (isComplex(value)) return showComplex(value, showShort);
   if (typeof value !== "number" || Number.isInteger(value)) return showNumber(value);
   const size = Math.abs(value);
   if (size >= 1e4) return trimZeros(value.toExponential(1)).replace("+", "");
@@ -55,11 +66,12 @@ export function rankOf(data: unknown): number {
   return rank;
 }
 
-/** Numbers as text to edit: rows on lines, JSON from rank three on. */
+/** Numbers as text to edit: rows on lines, in brackets from rank three on. */
 export function showData(data: unknown): string {
   if (data === null || data === undefined) return "";
-  if (!Array.isArray(data)) return typeof data === "object" ? JSON.stringify(data) : String(data);
-  if (rankOf(data) > 2 || data.length === 0) return JSON.stringify(data);
+  if (isComplex(data)) return showComplex(data, String);
+  if (!Array.isArray(data)) return String(data);
+  if (rankOf(data) > 2 || data.length === 0) return bracketed(data, ",\n ");
   const rows = (rankOf(data) === 2 ? data : [data]) as unknown[][];
   const cells = rows.map((row) => row.map((cell) => showData(cell)));
   const widths = (cells[0] ?? []).map((_, column) =>
@@ -68,6 +80,11 @@ export function showData(data: unknown): string {
   return cells
     .map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join("  "))
     .join("\n");
+}
+
+function bracketed(data: unknown, between = ", "): string {
+  if (!Array.isArray(data)) return showData(data);
+  return `[${data.map((item) => bracketed(item)).join(between)}]`;
 }
 
 export interface ValueRules {
@@ -80,25 +97,41 @@ export type Parsed = { ok: true; data: Data } | { ok: false; message: string };
 
 const wrong = (message: string): Parsed => ({ ok: false, message });
 
-/** Read what a person typed: a number, rows of numbers, or JSON. */
+/** Read what a person typed: a number, rows of numbers, or nested brackets. */
 export function parseData(text: string, rules: ValueRules): Parsed {
   const trimmed = text.trim();
   if (trimmed === "") return wrong("Type a number, or rows of numbers.");
-  const data = /^[[{]/.test(trimmed) ? parseJson(trimmed) : parseRows(trimmed, rules.rank);
+  const data = trimmed.startsWith("[") ? parseNested(trimmed) : parseRows(trimmed, rules.rank);
   if (typeof data === "string") return wrong(data);
   const problem = checkData(data.value, rules);
   return problem ? wrong(problem) : { ok: true, data: data.value };
 }
 
-function parseJson(text: string): { value: Data } | string {
-  try {
-    // Commas between cells are optional here, as they are in rows.
-    const spaced = text.replace(/([\d.\]e])\s+(?=[-+\d.[])/gi, "$1, ");
-    return { value: JSON.parse(spaced.replace(/,\s*(?=[\]}])/g, "")) as Data };
-  } catch {
-    return "These brackets do not close, or something between them is no number.";
+const UNCLOSED = "These brackets do not close.";
+
+/** Commas between cells are optional here, as they are in rows. */
+function parseNested(text: string): { value: Data } | string {
+  const open: Data[][] = [];
+  let closed: Data | null = null;
+  for (const [word] of text.matchAll(/[[\]]|[^\s,;[\]]+/g)) {
+    if (closed !== null) return UNCLOSED;
+    if (word === "[") open.push([]);
+    else if (word === "]") {
+      const list = open.pop();
+      const outer = open.at(-1);
+      if (!list) return UNCLOSED;
+      if (outer) outer.push(list);
+      else closed = list;
+    } else {
+      const cell = parseCell(word);
+      if (cell === null) return noNumber(word);
+      open.at(-1)?.push(cell);
+    }
   }
+  return closed === null ? UNCLOSED : { value: closed };
 }
+
+const noNumber = (word: string) => `“${word}” is no number.`;
 
 function parseRows(text: string, rank: number | null): { value: Data } | string {
   const lines = text
@@ -110,7 +143,7 @@ function parseRows(text: string, rank: number | null): { value: Data } | string 
     const row: Data[] = [];
     for (const word of line.split(/[\s,]+/).filter(Boolean)) {
       const cell = parseCell(word);
-      if (cell === null) return `“${word}” is no number.`;
+      if (cell === null) return noNumber(word);
       row.push(cell);
     }
     rows.push(row);
@@ -123,9 +156,19 @@ function parseRows(text: string, rank: number | null): { value: Data } | string 
   return { value: first[0] as Data };
 }
 
+const COMPLEX = /^(?<re>[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?=[-+]))?(?<im>.*)[ij]$/i;
+
 function parseCell(word: string): Data | null {
   if (/^(true|false)$/i.test(word)) return word.toLowerCase() === "true";
-  const value = Number(word.replace("−", "-"));
+  const text = word.replaceAll("−", "-");
+  const { re = "0", im } = COMPLEX.exec(text)?.groups ?? {};
+  if (im === undefined) return finite(text);
+  const parts = { re: finite(re), im: finite(/\d/.test(im) ? im : `${im}1`) };
+  return parts.re === null || parts.im === null ? null : (parts as Data);
+}
+
+function finite(text: string): number | null {
+  const value = Number(text);
   return Number.isFinite(value) ? value : null;
 }
 
@@ -153,7 +196,10 @@ function checkCells(data: Data, shape: number[], dtype: string): string | null {
 
 function checkCell(cell: Data, dtype: string): string | null {
   if (Array.isArray(cell)) return "Rows must all have the same number of cells.";
-  if (typeof cell === "string") return `“${cell}” is no number.`;
+  if (typeof cell === "string") return noNumber(cell);
+  if (isComplex(cell) && !dtype.startsWith("complex")) {
+    return `${dtype} holds real numbers; ${showData(cell)} is none.`;
+  }
   if (/^u?int/.test(dtype) && typeof cell === "number" && !Number.isInteger(cell)) {
     return `${dtype} holds whole numbers; ${cell} is none.`;
   }

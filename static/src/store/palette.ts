@@ -29,6 +29,8 @@ export interface Card {
   symbol: string;
   category: string;
   doc: string;
+  /** How Python calls the op. */
+  signature: string | null;
   tex: string | null;
   aliases: string[];
   inputs: CardInput[];
@@ -36,6 +38,8 @@ export interface Card {
   params: CardParam[];
   preset: Params;
   named: boolean;
+  /** Why it has no gradient; null where it has one. */
+  no_gradient: string | null;
   /** Draws nodes of old graphs, but is not offered for new ones. */
   hidden?: boolean;
 }
@@ -47,9 +51,13 @@ export interface Palette {
   max_rank: number;
 }
 
+/** Before the server has sent one. */
+export const NO_PALETTE: Palette = { categories: [], cards: [], dtypes: [], max_rank: 0 };
+
 export interface Port {
   name: string;
   doc: string;
+  /** Whether the node also works with nothing wired in. */
   optional: boolean;
   /** The last, still empty slot of a port that takes any number of wires. */
   spare: boolean;
@@ -122,34 +130,6 @@ export function outPorts(card: Card | undefined, doc: GraphDocument, id: string)
     ports.push({ name: edge.from[1], doc: "", optional: false, spare: false });
   }
   return ports;
-}
-
-function score(card: Card, word: string): number {
-  const names = [card.id, card.label, card.op ?? ""].map((text) => text.toLowerCase());
-  const aliases = [card.symbol, ...card.aliases].map((text) => text.toLowerCase());
-  if (names.includes(word)) return 100;
-  if (aliases.includes(word)) return 90;
-  if (names.some((name) => name.startsWith(word))) return 70;
-  if (aliases.some((alias) => alias.startsWith(word))) return 60;
-  if (names.some((name) => name.includes(word))) return 40;
-  if (aliases.some((alias) => alias.includes(word))) return 30;
-  if (card.category.toLowerCase().includes(word)) return 20;
-  return card.doc.toLowerCase().includes(word) ? 10 : 0;
-}
-
-/** Cards that match every word of the query, best first; all cards for an empty query. */
-export function search(cards: Card[], query: string): Card[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  const offered = cards.filter((card) => !card.hidden);
-  if (words.length === 0) return offered;
-  const found: { card: Card; points: number; order: number }[] = [];
-  offered.forEach((card, order) => {
-    const points = words.map((word) => score(card, word));
-    if (points.every((one) => one > 0)) {
-      found.push({ card, points: points.reduce((sum, one) => sum + one, 0), order });
-    }
-  });
-  return found.sort((a, b) => b.points - a.points || a.order - b.order).map(({ card }) => card);
 }
 
 /** What a new node of a card is called before the person names it. */

@@ -1,5 +1,5 @@
 import { layOut } from "../layout";
-import { amend, app, commit, notify, select } from "../store/app";
+import { amend, app, commit, notify, select, type Wire } from "../store/app";
 import { fragmentOf, paste, readFragment } from "../store/clipboard";
 import type { End, GraphDocument, Point } from "../store/document";
 import {
@@ -51,7 +51,7 @@ function freePlace(doc: GraphDocument): Point {
 }
 
 /** Add a node of a card; with a held wire, its other end goes to the first port that fits. */
-export function addCard(card: Card, at?: Point, held?: { end: End; side: "from" | "to" }): void {
+export function addCard(card: Card, at?: Point, held?: Wire | null): void {
   withDoc((doc) => {
     const { id, patches } = addNode(doc, card, at ?? freePlace(doc));
     const edit = new Edit(doc);
@@ -62,13 +62,12 @@ export function addCard(card: Card, at?: Point, held?: { end: End; side: "from" 
   });
 }
 
-function wireTo(edit: Edit, card: Card, id: string, held: { end: End; side: "from" | "to" }): void {
-  const port =
-    held.side === "from" ? inPorts(card, edit.doc, id)[0] : outPorts(card, edit.doc, id)[0];
+function wireTo(edit: Edit, card: Card, id: string, { held, side, fits }: Wire): void {
+  const ports = side === "from" ? inPorts(card, edit.doc, id) : outPorts(card, edit.doc, id);
+  const port = fits?.[card.id] ?? ports[0]?.name;
   if (!port) return;
-  const other: End = [id, port.name];
-  const patches =
-    held.side === "from" ? connect(edit.doc, held.end, other) : connect(edit.doc, other, held.end);
+  const other: End = [id, port];
+  const patches = side === "from" ? connect(edit.doc, held, other) : connect(edit.doc, other, held);
   for (const patch of patches) edit.push(patch);
 }
 

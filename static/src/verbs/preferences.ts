@@ -1,6 +1,7 @@
 // What this browser remembers: how things look, and which graph was open. Nothing else.
 
 import { app, type PanelName, type Theme } from "../store/app";
+import type { Folds } from "../store/rows";
 
 const KEY = "wiregrad";
 
@@ -8,6 +9,7 @@ interface Remembered {
   graphId?: string | null;
   theme?: Theme;
   panels?: Record<PanelName, boolean>;
+  folds?: Folds;
   logScale?: boolean;
   speed?: number | null;
 }
@@ -29,24 +31,26 @@ export function remember(change: Remembered): void {
 }
 
 export function keepPreferences(): void {
-  const { theme, panels, logScale, speed } = recall();
+  const { theme, panels, folds, logScale, speed } = recall();
   app.setState((state) => ({
     theme: theme ?? state.theme,
     panels: { ...state.panels, ...panels },
+    folds: folds ?? state.folds,
     logScale: logScale ?? state.logScale,
     speed: speed === undefined ? state.speed : speed,
   }));
   wear(app.getState().theme);
   app.subscribe((state, before) => {
-    const { theme, panels, logScale, speed } = state;
+    const { theme, panels, folds, logScale, speed } = state;
     if (theme !== before.theme) wear(theme);
     if (
       theme !== before.theme ||
       panels !== before.panels ||
+      folds !== before.folds ||
       logScale !== before.logScale ||
       speed !== before.speed
     ) {
-      remember({ theme, panels, logScale, speed });
+      remember({ theme, panels, folds, logScale, speed });
     }
   });
 }

@@ -1,6 +1,7 @@
 import { app, type Overlay, type PanelName, select } from "../store/app";
 import type { Point } from "../store/document";
 import { viewport } from "../store/viewport";
+import { cardOfNode } from "./edit";
 import { dropWire } from "./wire";
 
 export function openOverlay(overlay: Overlay): void {
@@ -9,6 +10,15 @@ export function openOverlay(overlay: Overlay): void {
 
 export function openHome(homeTab: "gallery" | "graphs" | "runs"): void {
   app.setState({ overlay: "home", homeTab, quickAdd: null });
+}
+
+/** The reference, open at a card; else at that of the selected node. */
+export function openReference(entry?: string): void {
+  const { selection, entry: before } = app.getState();
+  const [selected] = selection.nodes;
+  const card = selected ? cardOfNode(selected) : undefined;
+  app.setState({ helpTab: "reference", entry: entry ?? card?.id ?? before });
+  openOverlay("help");
 }
 
 export const askTitle = () => openOverlay("save");
@@ -29,9 +39,7 @@ export function quickAddAt(screen: Point): void {
 }
 
 function showQuickAdd(screen: Point, flow: Point | null): void {
-  const { wire } = app.getState();
-  const held = wire && { held: wire.held, side: wire.side };
-  app.setState({ quickAdd: { screen, flow, wire: held }, overlay: null });
+  app.setState(({ wire }) => ({ quickAdd: { screen, flow, wire }, overlay: null }));
 }
 
 export function closeQuickAdd(): void {
@@ -64,6 +72,14 @@ export function backOut(): void {
 export function togglePanel(panel: PanelName): void {
   const { panels } = app.getState();
   app.setState({ panels: { ...panels, [panel]: !panels[panel] } });
+}
+
+/** Fold a group of cards or unfold it, or every group there is. */
+export function foldGroup(id: string, open: boolean, all: boolean): void {
+  app.setState(({ folds, palette }) => {
+    const ids = all ? [id, ...(palette?.categories ?? [])] : [id];
+    return { folds: { ...folds, ...Object.fromEntries(ids.map((one) => [one, open])) } };
+  });
 }
 
 export function focusPalette(): void {

@@ -8,18 +8,21 @@ import { settled } from "./sync";
 
 /** Hold one end of a wire and ask, once, where the other end may go. */
 export async function holdWire(held: End, side: "from" | "to"): Promise<void> {
-  app.setState({ wire: { held, side, verdicts: null } });
+  app.setState({ wire: { held, side, verdicts: null, fits: null } });
   const { graphId } = app.getState();
   if (!graphId) return;
   try {
     await settled();
-    const { verdicts } = await request("wire_check", {
+    const { verdicts, fits } = await request("wire_check", {
       graph_id: graphId,
       from: side === "from" ? held : null,
       to: side === "to" ? held : null,
     });
-    const { wire } = app.getState();
-    if (wire?.held === held) app.setState({ wire: { ...wire, verdicts } });
+    const { wire, quickAdd } = app.getState();
+    if (wire?.held === held) app.setState({ wire: { ...wire, verdicts, fits } });
+    // It may have been let go before the answer came.
+    if (quickAdd?.wire?.held === held)
+      app.setState({ quickAdd: { ...quickAdd, wire: { ...quickAdd.wire, verdicts, fits } } });
   } catch (failure) {
     // Without an answer every port stays open; the report then says what does not fit.
     if (failure instanceof Refusal) notify("warning", failure.error.message, failure.error.hint);
