@@ -12,7 +12,7 @@ from engine.ops.rearranging import flip
 from engine.ops.shape import flatten, merged, parted, reshape_like
 from engine.types import DISCRETE, EVERY, TensorType, normalize_axis, shape_text, upcast
 
-CATEGORY = "Cumulative"
+CATEGORY = "Reductions"
 
 AXIS = Param("axis", "int", None, "the axis; none means the flattened tensor")
 ALONG = Param("axis", "int", 0, "the axis")

@@ -12,7 +12,7 @@ from engine.ops.creation import alloc
 from engine.ops.shape import lengths
 from engine.types import EVERY, INTEGERS, TensorType, normalize_axis, shape_text, upcast
 
-CATEGORY = "Joining"
+CATEGORY = "Shape"
 AXIS = Param("axis", "int", 0, "the axis along which they are put together")
 
 
