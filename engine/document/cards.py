@@ -20,8 +20,6 @@ CATEGORIES = (
     "Reductions",
     "Exponentials",
     "Trigonometry",
-    "Special functions",
-    "Complex numbers",
     "Activations",
     "Costs",
     "Training",

@@ -202,7 +202,7 @@ KINDS: dict[str, Kind] = {
             inputs=(Port("value", "what is returned"),),
         ),
         Kind(
-            "probe", "probe", "👁", RESULTS, named=True,
+            "probe", "probe", "◉", RESULTS, named=True,
             doc="Shows a value without making it a result.",
             aliases=("show", "print", "inspect"),
             inputs=(Port("value", "what is shown"),),

@@ -341,7 +341,7 @@ addbroadcast: Op = Op(
 
 unbroadcast: Op = Op(
     name="unbroadcast",
-    symbol="⟊",
+    symbol="↮",
     category=CATEGORY,
     doc="The tensor with axes that do not stretch, though they have length 1.",
     ports=(Port("x"),),

@@ -242,7 +242,7 @@ def _places(a: Variable, axis: int) -> Variable:
 
 fill_diagonal = composed(
     "fill_diagonal",
-    symbol="⟍",
+    symbol="⋱=",
     category=CATEGORY,
     doc="The tensor with a number where the places on all axes are equal.",
     ports=(Port("a", "a tensor of two axes or more"), Port("val", "a scalar")),
@@ -258,7 +258,7 @@ fill_diagonal = composed(
 
 fill_diagonal_offset = composed(
     "fill_diagonal_offset",
-    symbol="⟍",
+    symbol="⋱ₖ=",
     category=CATEGORY,
     doc="The matrix with a number on a diagonal beside the main one: above it, or below if the "
     "offset is negative.",

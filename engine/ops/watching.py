@@ -24,7 +24,7 @@ def _printed(x: Any, message: str, attrs: str) -> Any:
 
 print_value = Op(
     name="print_value",
-    symbol="⎙",
+    symbol="»",
     category=CATEGORY,
     doc="Passes x on and prints it, with a message in front, each time it is computed.",
     ports=(Port("x"),),
