@@ -6,7 +6,7 @@ import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
 import { isBygone } from "../store/app";
 import { edgeInto, type GraphDocument, type GraphNode } from "../store/document";
-import type { Facts } from "../store/facts";
+import { type Facts, isUnfinished } from "../store/facts";
 import { type Card, cardOf, inPorts, outPorts, type Port } from "../store/palette";
 import { paramOf, settingsOf, tellParam } from "../store/params";
 import { renameNode } from "../verbs/edit";
@@ -30,8 +30,6 @@ function usePorts(id: string, card: Card | undefined) {
 
 const NO_PORTS = '{"ins":[],"outs":[],"typed":{}}';
 
-const UNFINISHED = "missing-input";
-
 /** What unwired ports read that may be left open, by their names. */
 function typedIn(card: Card | undefined, doc: GraphDocument, id: string): Record<string, string> {
   const node = doc.nodes[id];
@@ -41,6 +39,11 @@ function typedIn(card: Card | undefined, doc: GraphDocument, id: string): Record
     return node && param ? [[name, tellParam(param, paramOf(node, param))]] : [];
   });
   return Object.fromEntries(texts ?? []);
+}
+
+function troubleOf({ error, warnings }: Facts): string {
+  if (error) return isUnfinished(error) ? "unfinished" : "in-error";
+  return warnings.length > 0 ? "warned" : "";
 }
 
 /** One card for every node there is. */
@@ -68,17 +71,9 @@ function NodeCard({ id }: { id: string }) {
   const soleOut = outs.length === 1 ? outs[0] : undefined;
   const rowIns = soleIn ? [] : ins;
   const rowOuts = soleOut ? [] : outs;
-  const { error, warnings } = facts;
+  const { error } = facts;
   const wrong = (port: Port) => error?.port === port.name;
-  // A node that still waits for a wire is unfinished rather than wrong.
-  const trouble = error
-    ? error.kind === UNFINISHED
-      ? "unfinished"
-      : "in-error"
-    : warnings.length > 0
-      ? "warned"
-      : "";
-  const settings = settingsOf(card, node);
+  const trouble = troubleOf(facts);
   return (
     <div
       className={`card kind-${node.kind} ${trouble} ${card ? "" : "missing"} ${bygone ? "bygone" : ""}`}
@@ -93,29 +88,17 @@ function NodeCard({ id }: { id: string }) {
         {trouble && <Icon name="alert" size={15} />}
         {soleOut && <PortHandle node={id} port={soleOut} side="out" lit={wrong(soleOut)} />}
       </header>
-      {settings.length > 0 && (
-        <p className="card-settings mono" title={settings.join(", ")}>
-          {settings.map((setting) => (
-            <span key={setting}>{setting}</span>
-          ))}
-        </p>
-      )}
+      <Settings texts={settingsOf(card, node)} />
       {Array.from({ length: Math.max(rowIns.length, rowOuts.length) }, (_, row) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place
-        <div className="port-row" key={row}>
-          {rowIns[row] && (
-            <>
-              <PortHandle node={id} port={rowIns[row]} side="in" lit={wrong(rowIns[row])} />
-              <PortLabel port={rowIns[row]} typed={typed[rowIns[row].name]} />
-            </>
-          )}
-          {rowOuts[row] && (
-            <>
-              <PortLabel port={rowOuts[row]} />
-              <PortHandle node={id} port={rowOuts[row]} side="out" lit={wrong(rowOuts[row])} />
-            </>
-          )}
-        </div>
+        <PortRow
+          key={row}
+          node={id}
+          left={rowIns[row]}
+          right={rowOuts[row]}
+          typed={typed}
+          wrong={wrong}
+        />
       ))}
       <NodeBody id={id} node={node} facts={facts} />
       <span className="from-afar" aria-hidden="true">
@@ -128,6 +111,45 @@ function NodeCard({ id }: { id: string }) {
         </div>
       )}
       {trouble && pointed && <Explanation facts={facts} card={box.current} />}
+    </div>
+  );
+}
+
+function Settings({ texts }: { texts: string[] }) {
+  if (texts.length === 0) return null;
+  return (
+    <p className="card-settings mono" title={texts.join(", ")}>
+      {texts.map((text) => (
+        <span key={text}>{text}</span>
+      ))}
+    </p>
+  );
+}
+
+interface RowProps {
+  node: string;
+  left: Port | undefined;
+  right: Port | undefined;
+  /** What open ports read, by their names. */
+  typed: Record<string, string>;
+  wrong: (port: Port) => boolean;
+}
+
+function PortRow({ node, left, right, typed, wrong }: RowProps) {
+  return (
+    <div className="port-row">
+      {left && (
+        <>
+          <PortHandle node={node} port={left} side="in" lit={wrong(left)} />
+          <PortLabel port={left} typed={typed[left.name]} />
+        </>
+      )}
+      {right && (
+        <>
+          <PortLabel port={right} />
+          <PortHandle node={node} port={right} side="out" lit={wrong(right)} />
+        </>
+      )}
     </div>
   );
 }
@@ -193,7 +215,7 @@ function Explanation({ facts, card }: { facts: Facts; card: HTMLElement | null }
   const right = box && canvas ? box.left > canvas.left + canvas.width / 2 : false;
   return (
     <NodeToolbar isVisible position={Position.Bottom} align={right ? "end" : "start"} offset={8}>
-      <div className={`explanation${error ? "" : " warning"}`} role="alert">
+      <div className={`explanation${error && !isUnfinished(error) ? "" : " warning"}`} role="alert">
         {error && <strong>{error.message}</strong>}
         {error?.hint && <p>{error.hint}</p>}
         {!error && warnings.map((warning) => <p key={warning}>{warning}</p>)}

@@ -16,10 +16,10 @@ export function CardSummary({ card }: { card: Card }) {
   );
 }
 
-/** A call as Python writes it; it breaks after commas only. */
+/** A call as Python writes it; it breaks between arguments only. */
 function Signature({ text }: { text: string }) {
   const [name = "", ...rest] = text.split("(");
-  const parts = rest.join("(").split(/(?<=, )/);
+  const parts = rest.join("(").split(/(?<=, )(?=[A-Za-z_])/);
   return (
     <p className="signature mono">
       <strong>{name}</strong>(

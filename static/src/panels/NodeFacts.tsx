@@ -8,7 +8,7 @@ import { ValueView } from "../controls/ValueView";
 import type { Type, WireError } from "../protocol";
 import { type GraphEdge, type GraphNode, wiring } from "../store/document";
 import { roleOf } from "../store/edits";
-import type { Facts } from "../store/facts";
+import { type Facts, isUnfinished } from "../store/facts";
 import { shapeText } from "../store/number";
 import { type Card, cardOf } from "../store/palette";
 import { paramOf } from "../store/params";
@@ -54,7 +54,7 @@ export function NodeFacts({ id }: { id: string }) {
 
 export function ErrorBox({ error }: { error: WireError }) {
   return (
-    <div className="callout error" role="alert">
+    <div className={`callout ${isUnfinished(error) ? "warning" : "error"}`} role="alert">
       <strong>
         <Icon name="alert" size={14} /> {error.message}
       </strong>

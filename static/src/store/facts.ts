@@ -1,4 +1,4 @@
-import type { NodeReport, Report, Value } from "../protocol";
+import type { NodeReport, Report, Value, WireError } from "../protocol";
 import type { End } from "./document";
 
 /** What the server last said of one node. */
@@ -71,3 +71,6 @@ export class NodeFacts {
 export function shownValue(facts: Facts): Value | undefined {
   return facts.values.value ?? Object.values(facts.values)[0];
 }
+
+/** Whether a node only waits for a wire or a value: it is unfinished rather than wrong. */
+export const isUnfinished = (error: WireError): boolean => error.kind === "missing-input";
