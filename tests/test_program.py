@@ -776,7 +776,7 @@ def test_wires_are_judged_for_every_other_end():
 
 def test_cards_are_judged_by_whether_a_new_node_would_take_the_wire():
     sketch = Sketch().input("images", None, (None, 3, 8, 8)).input("v", None, (3,)).shared("w", 1.0)
-    sketch.op("dot", "dot", {"x": "v"}).put("up", "update").put("g", "gradient", {"cost": "w"})
+    sketch.op("bits", "and_").put("up", "update").put("g", "gradient", {"cost": "w"})
     program = sketch.program
 
     takes_images = program.card_check(source=["images", "out"])
@@ -792,9 +792,9 @@ def test_cards_are_judged_by_whether_a_new_node_would_take_the_wire():
     assert takes_w["update"] == "target"
     assert takes_w["optimiser"] == takes_w["gradient"] == "cost"
 
-    into_dot = program.card_check(target=["dot", "y"])
-    assert into_dot["dvector"] == into_dot["input"] == into_dot["exp"] == "out"
-    assert into_dot["dscalar"] is into_dot["output"] is None
+    into_bits = program.card_check(target=["bits", "y"])
+    assert into_bits["lvector"] == into_bits["input"] == into_bits["exp"] == "out"
+    assert into_bits["dvector"] is into_bits["output"] is None
     assert {k for k, port in program.card_check(target=["up", "target"]).items() if port} == {
         "shared"
     }

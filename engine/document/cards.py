@@ -33,6 +33,7 @@ CATEGORIES = (
     "Normalisation",
     "Convolution",
     "Pooling",
+    "Attention",
     "Linear algebra",
     "Fourier transforms",
     "Complex numbers",

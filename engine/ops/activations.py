@@ -55,7 +55,7 @@ log_sigmoid = composed(
 
 relu = elementwise(
     "relu",
-    symbol="⟋",
+    symbol="ReLU",
     category=CATEGORY,
     tex=r"\max\left({x}, 0\right)",
     rule=of_reals(upcasting),
@@ -79,7 +79,7 @@ def _number(x: Variable, value: float) -> Variable:
 
 leaky_relu = composed(
     "leaky_relu",
-    symbol="⟋ₐ",
+    symbol="LReLU",
     category=CATEGORY,
     tex=r"\max\left({x}, \alpha {x}\right)",
     doc="x for positive numbers, x times a small slope for negative ones.",
@@ -89,7 +89,7 @@ leaky_relu = composed(
 
 elu = composed(
     "elu",
-    symbol="⟋eˣ",
+    symbol="ELU",
     category=CATEGORY,
     doc="x for positive numbers, a curve down to -alpha for negative ones.",
     params=(Param("alpha", "float", 1.0, "how far down the curve goes"),),
@@ -100,7 +100,7 @@ elu = composed(
 
 selu = composed(
     "selu",
-    symbol="⟋s",
+    symbol="SELU",
     category=CATEGORY,
     doc="The elu whose scale keeps mean 0 and variance 1 from layer to layer.",
     # Klambauer et al., Self-Normalizing Neural Networks, 2017.

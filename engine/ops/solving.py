@@ -272,7 +272,7 @@ def _structured_solve(structure: str, symbol: str, what: str) -> Op:
 solve_lower_triangular = _structured_solve("lower_triangular", "◺\\b", "zero above its diagonal")
 solve_upper_triangular = _structured_solve("upper_triangular", "◹\\b", "zero below its diagonal")
 solve_symmetric = _structured_solve(
-    "symmetric", "⟍\\b", "its own transpose; only the lower triangle is read"
+    "symmetric", "A₌\\b", "its own transpose; only the lower triangle is read"
 )
 
 

@@ -41,6 +41,10 @@ function typedIn(card: Card | undefined, doc: GraphDocument, id: string): Record
   return Object.fromEntries(texts ?? []);
 }
 
+/** In-ports and out-ports side by side. */
+const pairs = (ins: Port[], outs: Port[]) =>
+  Array.from({ length: Math.max(ins.length, outs.length) }, (_, row) => [ins[row], outs[row]]);
+
 function troubleOf({ error, warnings }: Facts): string {
   if (error) return isUnfinished(error) ? "unfinished" : "in-error";
   return warnings.length > 0 ? "warned" : "";
@@ -69,8 +73,7 @@ function NodeCard({ id }: { id: string }) {
 
   const soleIn = ins.length === 1 ? ins[0] : undefined;
   const soleOut = outs.length === 1 ? outs[0] : undefined;
-  const rowIns = soleIn ? [] : ins;
-  const rowOuts = soleOut ? [] : outs;
+  const rows = pairs(soleIn ? [] : ins, soleOut ? [] : outs);
   const { error } = facts;
   const wrong = (port: Port) => error?.port === port.name;
   const trouble = troubleOf(facts);
@@ -89,13 +92,12 @@ function NodeCard({ id }: { id: string }) {
         {soleOut && <PortHandle node={id} port={soleOut} side="out" lit={wrong(soleOut)} />}
       </header>
       <Settings texts={settingsOf(card, node)} />
-      {Array.from({ length: Math.max(rowIns.length, rowOuts.length) }, (_, row) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place
+      {rows.map(([left, right]) => (
         <PortRow
-          key={row}
+          key={`${left?.name} ${right?.name}`}
           node={id}
-          left={rowIns[row]}
-          right={rowOuts[row]}
+          left={left}
+          right={right}
           typed={typed}
           wrong={wrong}
         />
