@@ -774,6 +774,20 @@ def test_wires_are_judged_for_every_other_end():
             program.wire_check(source=end)
 
 
+def test_what_an_op_is_made_of_blames_the_port_that_it_reads():
+    sketch = Sketch().input("p", [[0.5, 0.5], [0.1, 0.9]], (None, 2))
+    sketch.input("t", [0, 2], (None,), "int64")
+    error = sketch.op("c", "categorical_crossentropy", {"predicted": "p", "truth": "t"}).error("c")
+    assert error["port"] == "truth"
+    assert error["message"] == "Index 2 is outside axis 1, which has length 2."
+    assert "int64 of shape (2,)" in error["details"]
+    error = (
+        sketch.op("i", "matrix_inverse", {"x": "m"}).input("m", [[1, 2], [2, 4]], (2, 2)).error("i")
+    )
+    assert error["port"] == "x"
+    assert "singular" in error["message"]
+
+
 def test_cards_are_judged_by_whether_a_new_node_would_take_the_wire():
     sketch = Sketch().input("images", None, (None, 3, 8, 8)).input("v", None, (3,)).shared("w", 1.0)
     sketch.op("bits", "and_").put("up", "update").put("g", "gradient", {"cost": "w"})

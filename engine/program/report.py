@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import MAX_DETAILS, EngineError, ShapeError
+from engine.errors import EngineError, ShapeError
 from engine.graph import Apply, Variable
 from engine.program.evaluation import Values
 from engine.program.expressions import Expressions
@@ -54,7 +54,14 @@ class _Reporter:
         own.node = node
         if self.built.document.nodes[node].get("op") != apply.op.name:
             own.port = None
+        own.port = own.port or self._port_at_fault(apply, node)
         return own
+
+    def _port_at_fault(self, apply: Apply, node: str) -> str | None:
+        """The port of the node that the apply reads from, if it is only one."""
+        wires = self.built.wires.get(node, {}).items()
+        ports = [port for port, end in wires if self.built.variables.get(end) in apply.inputs]
+        return ports[0] if len(ports) == 1 else None
 
     def _misshapen(self, node: str) -> EngineError | None:
         """The error of an update whose value turns out to have another shape than its target."""
@@ -112,9 +119,5 @@ class _Reporter:
 def _told(error: EngineError) -> dict[str, Any]:
     """The error as its node shows it: what is called there can be seen, or is a detail."""
     told = error.to_json()
-    details = [f"In {error.call}." if error.call else None, told["details"]]
-    return {
-        **told,
-        "message": error.sentence,
-        "details": "\n".join(text for text in details if text)[:MAX_DETAILS] or None,
-    }
+    called = f"In {error.call}." if error.call else None
+    return {**told, "message": error.sentence, "details": told["details"] or called}

@@ -19,8 +19,8 @@ export async function boot(): Promise<void> {
       app.setState({ connection: "refused" });
       return;
     }
-    app.setState({ palette: await getPalette() });
-    await loadGallery();
+    const [palette] = await Promise.all([getPalette(), loadGallery()]);
+    app.setState({ palette });
   } catch {
     app.setState({ connection: "offline" });
     notify("error", "The server cannot be reached.", "Start it, then reload this page.");
