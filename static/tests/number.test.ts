@@ -22,6 +22,7 @@ describe("showing numbers", () => {
 
   it("has a shorter form for cells", () => {
     expect(showShort(0.123456)).toBe("0.123");
+    expect(showShort(-0.0123456)).toBe("-0.012");
     expect(showShort({ re: 0.123456, im: -1 / 3 })).toBe("0.123−0.333i");
   });
   it("writes shapes as Python does", () => {

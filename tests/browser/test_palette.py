@@ -165,3 +165,6 @@ def test_an_op_is_looked_up_in_the_reference(editor: EditorPage) -> None:
     editor.press("F1")
     expect(editor.at("entry-argmax")).to_be_visible()
     expect(editor.at("reference-argmax")).to_have_class(re.compile("active"))
+    editor.at("reference-mean").click()
+    expect(editor.at("entry-mean")).to_be_visible()
+    expect(editor.at("reference-mean")).to_have_class(re.compile("active"))

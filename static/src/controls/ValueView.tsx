@@ -8,7 +8,7 @@ const MOST_COLUMNS = 4;
 const MOST_LINES = 3;
 
 /** How many characters wide a cell is, the label of a sum-up, and what it says at least. */
-const CELL = 7.2;
+const CELL = 6.6;
 const COMPLEX_CELL = 14;
 const LABEL = 7;
 const LEAST_TEXT = 9;

@@ -3,6 +3,7 @@ import {
   type KeyboardEvent,
   memo,
   type ReactNode,
+  useCallback,
   useEffect,
   useState,
 } from "react";
@@ -77,7 +78,9 @@ export function CardList(props: Props) {
   }, [query]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it appears
   useEffect(() => {
-    if (props.from) elementOf(at)?.scrollIntoView({ block: "center" });
+    const look = () => elementOf(at)?.scrollIntoView({ block: "center" });
+    // The sheet that it may be on is shown after it.
+    if (props.from) requestAnimationFrame(look);
   }, []);
 
   const reach = (to: number) => {
@@ -85,6 +88,13 @@ export function CardList(props: Props) {
     if (row) setReached({ query, key: keyOf(row) });
     tell(row);
   };
+  const pick = useCallback(
+    (card: Card) => {
+      setReached({ query, key: card.id });
+      onChoose(card);
+    },
+    [query, onChoose],
+  );
   const fold = (row: Fold, all: boolean) => onFold?.(row.id, !row.open, all);
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
@@ -140,7 +150,7 @@ export function CardList(props: Props) {
               active={row === at}
               draggable={props.draggable ?? false}
               testId={`${testPrefix}-${row.hit.card.id}`}
-              onChoose={onChoose}
+              onChoose={pick}
               onPoint={show}
               onLeave={hide}
             />

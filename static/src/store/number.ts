@@ -34,7 +34,8 @@ export function showShort(value: unknown): string {
   const size = Math.abs(value);
   if (size >= 1e4) return trimZeros(value.toExponential(1)).replace("+", "");
   if (size !== 0 && size < 1e-2) return value.toExponential(0);
-  return trimZeros(value.toPrecision(3));
+  const text = trimZeros(value.toPrecision(3));
+  return text.length > 6 ? trimZeros(value.toPrecision(2)) : text;
 }
 
 function trimZeros(text: string): string {
