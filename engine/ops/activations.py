@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.graph import OPS, Variable
 from engine.op import Example, Op, Param, Port, composed, elementwise, floating, of_reals, upcasting
-from engine.types import TensorType, normalize_axis, to_float
+from engine.types import TensorType, check_ordered, normalize_axis, to_float
 
 CATEGORY = "Activations"
 
@@ -22,7 +22,7 @@ sigmoid = elementwise(
     symbol="σ",
     category=CATEGORY,
     tex=r"\sigma\left({x}\right)",
-    rule=floating,
+    rule=of_reals(floating),
     doc="Squeezes every number between 0 and 1: 1 / (1 + exp(-x)).",
     aliases=("logistic", "expit"),
     numpy=_sigmoid_value,
@@ -177,6 +177,7 @@ AXIS = Param("axis", "int", -1, "the axis whose elements are weighed against eac
 
 
 def _softmax_type(x: TensorType, axis: int) -> TensorType:
+    check_ordered(x)
     normalize_axis(axis, x.ndim)
     return x.with_dtype(to_float(x.dtype))
 
