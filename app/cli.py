@@ -129,7 +129,7 @@ def show_ops(options: argparse.Namespace) -> None:
     """`wiregrad ops`"""
     from engine.document import palette
     from engine.errors import ParameterError
-    from engine.graph import OPS
+    from engine.expression import OPS
 
     if options.name is not None:
         if options.name not in OPS:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import Constant, Variable
+from engine.expression import Constant, Variable
 from engine.shared import Container, SharedVariable
 
 Array = np.ndarray[Any, Any]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import OpError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.op import Example, Op, Port
 from engine.types import TensorType, shape_text
 

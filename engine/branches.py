@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.graph import OPS, Apply, Constant, Variable
-from engine.op import zero_gradient
+from engine.expression import OPS, Apply, Constant, Variable
+from engine.makers import zero_gradient
 
 Branch = tuple[int, int]
 """An input of a lazy apply: the place of the apply in execution order, and the input's number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.graph import OPS, Block, Constant, Variable, as_variable, substitute, walk
+from engine.expression import OPS, Block, Constant, Variable, as_variable, substitute, walk
 from engine.op import untested
 from engine.types import TensorType
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Constant, Variable, as_variable, leaves, substitute
+from engine.expression import OPS, Constant, Variable, as_variable, leaves, substitute
 from engine.shared import SharedVariable
 
 Replacements = Mapping[Variable, Any] | Iterable[Sequence[Any]] | None

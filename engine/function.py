@@ -18,7 +18,8 @@ from engine.errors import (
     TypeMismatchError,
     UnusedInputError,
 )
-from engine.graph import Graph, Variable, as_variable, leaves, substitute
+from engine.expression import Variable, as_variable, leaves, substitute
+from engine.graph import Graph
 from engine.modes import Mode, get_mode
 from engine.profile import ProfileStats
 from engine.rewrite import Film

@@ -16,8 +16,9 @@ from engine.errors import (
     ShapeError,
     TypeMismatchError,
 )
-from engine.graph import OPS, Apply, Constant, Variable, as_variable, substitute, walk
-from engine.op import Gradients, unbroadcast, zero_gradient
+from engine.expression import OPS, Apply, Constant, Variable, as_variable, substitute, walk
+from engine.makers import unbroadcast, zero_gradient
+from engine.op import Gradients
 from engine.scan import scan
 from engine.types import COMPLEX, DISCRETE
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.errors import EngineError
-from engine.graph import Apply, Block, Constant, Graph, Variable, certain
-from engine.op import known_value, value_from_shapes, value_from_values
+from engine.expression import Apply, Block, Constant, Variable, certain
+from engine.graph import Graph
+from engine.known import known_value, value_from_shapes, value_from_values
 from engine.types import TensorType
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import GradientError, ParameterError
+from engine.expression import Constant, Variable
 from engine.function import function
 from engine.grad import grad
-from engine.graph import Constant, Variable
 from engine.types import COMPLEX, FLOATS, TensorType
 
 Array = np.ndarray[Any, Any]

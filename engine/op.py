@@ -1,15 +1,13 @@
 """The op record: everything that anybody needs to know of an op, declared once.
 
 A record is read by the type checker, the NumPy interpreter, the gradient, the code generators,
-the printer, the graph document, the palette and the tests.  The makers `elementwise`, `reduction`
-and `composed` fill in what their family has in common.
+the printer, the graph document, the palette and the tests.  What families of ops have in common
+the makers in `engine.makers` fill in.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,34 +17,23 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.config import config
+from engine.dtype_rules import DtypeRule
 from engine.errors import EngineError, OpError, ParameterError, TypeMismatchError
-from engine.graph import OPS, Apply, Constant, Variable, as_variable, user_line
+from engine.expression import OPS, Apply, Constant, Variable, as_variable, user_line
+from engine.known import known_value
 from engine.types import (
-    COMPLEX,
     DISCRETE,
     FLOATS,
-    INTEGERS,
     SMALL,
-    Shape,
     TensorType,
-    broadcast,
     is_literal,
     literal_dtype,
-    normalize_axes,
-    to_float,
-    upcast,
 )
 
 ParamType = Literal[
     "int", "float", "bool", "string", "axis", "ints", "dtype", "shape", "index", "graph"
 ]
 Gradients = Sequence[Variable | str | None]
-DtypeRule = Callable[[Sequence[str]], tuple[str | tuple[str, ...], str]]
-"""From the inputs' dtypes to the dtype computed in and the dtype of the result.
-
-The former may be several, one for each input, where not all are cast to the same.  The last one
-is what `T` in a kernel's text stands for.
-"""
 
 
 @dataclass(frozen=True)
@@ -322,7 +309,7 @@ class Op:
         inputs, params = self.bind(args, kwargs)
         if self.body is None:
             return list(self.apply(inputs, params).outputs)
-        built = self.body(*_grouped(self.ports, inputs), **params)
+        built = self.body(*grouped(self.ports, inputs), **params)
         return [built] if isinstance(built, Variable) else list(built)
 
     def bind(
@@ -418,7 +405,7 @@ def op_named(name: str) -> Op:
     return OPS[name]
 
 
-def _grouped(ports: Sequence[Port], inputs: Sequence[Variable]) -> list[Any]:
+def grouped(ports: Sequence[Port], inputs: Sequence[Variable]) -> list[Any]:
     """The inputs as a call takes them: those of a variadic port as one list."""
     if not ports or not ports[-1].variadic:
         return list(inputs)
@@ -472,346 +459,3 @@ def untested() -> Iterator[None]:
         yield
     finally:
         config.compute_test_value = kept
-
-
-KNOWN_SIZE = 64
-"""The most elements of a value that is followed through a graph before it runs."""
-
-
-def known_value(v: Variable, depth: int = 12) -> Any:
-    """What a small variable holds, as an array, where constants and known lengths say so.
-
-    Beyond constants only integers are followed.
-    """
-    if isinstance(v, Constant):
-        return v.data if v.data.size <= KNOWN_SIZE else None
-    node = v.owner
-    if node is None or not depth or v.dtype not in DISCRETE:
-        return None
-    if node.op.from_shape:
-        return value_from_shapes(node, [t.type for t in node.inputs])
-    if len(node.inputs) > 4:
-        return None
-    shape = node.inputs[0].owner if node.op.name == "subtensor" else None
-    if shape is not None and shape.op.name == "shape" and len(node.inputs) == 1:
-        return _known_lengths(shape.inputs[0].type, node)
-    values = [known_value(t, depth - 1) for t in node.inputs]
-    return value_from_values(node, values, v.type)
-
-
-def _known_lengths(x: TensorType, part: Apply) -> Any:
-    """Of `x.shape[i]`, for which the lengths of the other axes need not be known."""
-    lengths = np.asarray(part.op.evaluate(np.array(x.shape, dtype=object), **part.params))
-    return None if None in lengths.ravel().tolist() else lengths.astype("int64")
-
-
-def value_from_shapes(node: Apply, types: Sequence[TensorType]) -> Any:
-    """The value of an op that reads only shapes; None where they are not all known."""
-    if any(None in t.shape for t in types):
-        return None
-    shapes = [tuple(n or 0 for n in t.shape) for t in types]
-    stand_ins = [
-        np.broadcast_to(np.zeros((), t.dtype), s) for t, s in zip(types, shapes, strict=True)
-    ]
-    value = np.asarray(node.op.evaluate(*stand_ins, **node.params))
-    return value if value.size <= KNOWN_SIZE else None
-
-
-def value_from_values(node: Apply, values: Sequence[Any], type: TensorType) -> Any:
-    """The value, of the given type, of an integer expression.
-
-    None where one of its inputs is not known, or where it is not small.
-    """
-    op = node.op
-    computable = op.numpy is not None and not op.higher_order and len(node.outputs) == 1
-    if not computable or not values or any(v is None for v in values):
-        return None
-    if type.dtype not in DISCRETE or math.prod(n or 1 for n in type.shape) > KNOWN_SIZE:
-        return None
-    try:
-        value = np.asarray(op.evaluate(*values, **node.params)).astype(node.out.dtype)
-    except (EngineError, ValueError, IndexError, ArithmeticError):
-        return None  # it will be an error when it runs, if it ever does
-    return value if value.size <= KNOWN_SIZE else None
-
-
-# dtype rules of elementwise ops
-
-
-def upcasting(dtypes: Sequence[str]) -> tuple[str, str]:
-    """Computed in and returned as the dtype that holds all inputs."""
-    dtype = upcast(*dtypes)
-    return dtype, dtype
-
-
-def floating(dtypes: Sequence[str]) -> tuple[str, str]:
-    """As upcasting, but ints become floats: 8 and 16 bits float32, more float64."""
-    dtype = to_float(upcast(*dtypes))
-    return dtype, dtype
-
-
-def comparing(dtypes: Sequence[str]) -> tuple[str, str]:
-    """Compared in the dtype that holds all inputs; the result is bool."""
-    return upcast(*dtypes), "bool"
-
-
-def dividing(dtypes: Sequence[str]) -> tuple[str, str]:
-    """Integers divide to floatX, anything else as upcasting."""
-    dtype = config.floatX if all(d in DISCRETE for d in dtypes) else upcast(*dtypes)
-    return dtype, dtype
-
-
-def arithmetic(dtypes: Sequence[str]) -> tuple[str, str]:
-    """As upcasting; bools alone are refused."""
-    if all(d == "bool" for d in dtypes):
-        raise TypeMismatchError(
-            "bool has no arithmetic of this kind.",
-            expected="a number",
-            got="bool",
-            hint="Use and_, or_, xor, invert, or cast to an integer first.",
-        )
-    return upcasting(dtypes)
-
-
-def of_reals(rule: DtypeRule) -> DtypeRule:
-    """The rule, where complex numbers are refused."""
-
-    def checked(dtypes: Sequence[str]) -> tuple[str | tuple[str, ...], str]:
-        for dtype in dtypes:
-            if dtype in COMPLEX:
-                raise TypeMismatchError(
-                    "This is not defined for complex numbers.",
-                    expected="real numbers",
-                    got=dtype,
-                    hint="Take the real part, the imaginary part or the absolute value first.",
-                )
-        return rule(dtypes)
-
-    return checked
-
-
-# makers
-
-
-def elementwise(
-    name: str,
-    *,
-    doc: str,
-    category: str,
-    numpy: Callable[..., Any],
-    scalar: str | None,
-    grad: Callable[..., Gradients] | None = None,
-    rule: DtypeRule = upcasting,
-    examples: tuple[Example, ...] = (),
-    **facts: Any,
-) -> Op:
-    """An op on each element, with broadcasting.
-
-    The ports are the parameters of `numpy`.  The gradients may have the broadcast shape; they
-    are summed back to the shape of each input here.  Without a text for `scalar` native code
-    calls `numpy`.  Unless examples are given, there are some of all the ways to stretch.
-    """
-    ports = tuple(Port(p) for p in inspect.signature(numpy).parameters)
-    used = set(re.findall(r"\{(\w+)\}", scalar or ""))
-    if not used <= {p.name for p in ports}:
-        raise OpError(f"The kernel text of {name!r} uses {used - {p.name for p in ports}}.")
-
-    def infer(*types: TensorType) -> TensorType:
-        return broadcast(types).with_dtype(rule([t.dtype for t in types])[1])
-
-    def summed_grad(g: Variable, y: Variable, *inputs: Variable) -> Gradients:
-        assert grad is not None
-        if y.dtype in DISCRETE:
-            return [zero_gradient(x) for x in inputs]
-        return [
-            unbroadcast(gx, x) if isinstance(gx, Variable) else gx
-            for gx, x in zip(grad(g, y, *inputs), inputs, strict=True)
-        ]
-
-    def slopes(y: Variable, *inputs: Variable) -> Gradients:
-        assert grad is not None
-        return grad(Constant(1, y.dtype), y, *inputs)
-
-    return Op(
-        name=name,
-        doc=doc,
-        category=category,
-        ports=ports,
-        infer=infer,
-        numpy=numpy,
-        scalar=scalar,
-        grad=summed_grad if grad else None,
-        slopes=slopes if grad else None,
-        rule=rule,
-        examples=examples or tuple(map(Example, stretched_shapes(len(ports)))),
-        **facts,
-    )
-
-
-def stretched_shapes(count: int) -> list[tuple[tuple[int, ...], ...]]:
-    """Shapes for so many inputs: all alike, one without axes, and two that stretch both ways."""
-    return [
-        ((2, 3),) * count,
-        ((), *((3,),) * (count - 1)),
-        ((1, 3), *((2, 1),) * (count - 1)),
-    ]
-
-
-def zero_gradient(x: Variable) -> Variable:
-    """Zeros of x's shape, in the float dtype that gradients of x have."""
-    dtype = x.dtype if x.dtype not in DISCRETE else config.floatX
-    zero = as_variable(np.zeros((), dtype))
-    return zero if x.ndim == 0 else OPS["fill"](x, zero)
-
-
-def constant_like(value: float, x: Variable) -> Variable:
-    """The number in the dtype of x, so that a float32 gradient stays float32."""
-    return Constant(value, x.dtype if x.dtype not in DISCRETE else config.floatX)
-
-
-def cast_to(x: Variable, dtype: str) -> Variable:
-    """x in a dtype; x itself where it has that already."""
-    return x if x.dtype == dtype else OPS["cast"](x, dtype)
-
-
-def unbroadcast(g: Variable, x: Variable) -> Variable:
-    """Sum the gradient `g` over the axes along which x was stretched to g's shape."""
-    lead = g.ndim - x.ndim
-    if lead:
-        g = OPS["sum"](g, axis=tuple(range(lead)))
-    axes = tuple(
-        i
-        for i, (bx, bg) in enumerate(zip(x.broadcastable, g.broadcastable, strict=True))
-        if bx and not bg
-    )
-    return OPS["sum"](g, axis=axes, keepdims=True) if axes else g
-
-
-def alike(g: Variable, v: Variable) -> Variable:
-    """The gradient `g` of v's shape with the same axes marked as stretching as v has."""
-    return g if g.broadcastable == v.broadcastable else OPS["reshape_like"](g, v)
-
-
-AXIS = Param("axis", "axis", None, "the axis or axes to reduce; none means all")
-KEEPDIMS = Param("keepdims", "bool", False, "keep reduced axes with length 1")
-
-
-def reduction(
-    name: str,
-    *,
-    doc: str,
-    numpy: Callable[..., Any],
-    fold: Fold | None,
-    result: Callable[[str], str] = lambda dtype: dtype,
-    category: str = "Reductions",
-    **facts: Any,
-) -> Op:
-    """An op that folds axes away.  `result` gives the dtype; `numpy` takes (x, axis, keepdims)."""
-
-    def infer(x: TensorType, axis: Any, keepdims: bool) -> TensorType:
-        return reduced(x, axis, keepdims).with_dtype(result(x.dtype))
-
-    def evaluate(x: Any, axis: Any, keepdims: bool) -> Any:
-        x = np.asarray(x)
-        axes = normalize_axes(axis, x.ndim)
-        out = numpy(x, axis=axes, keepdims=keepdims)
-        return np.asarray(out).astype(result(x.dtype.name), copy=False)
-
-    return Op(
-        name=name,
-        doc=doc,
-        category=category,
-        ports=(Port("x"),),
-        params=(AXIS, KEEPDIMS),
-        infer=infer,
-        numpy=evaluate,
-        fold=fold,
-        examples=(
-            Example(((2, 3),), {"axis": None}),
-            Example(((2, 3),), {"axis": (1,), "keepdims": True}),
-            Example(((2, 3, 2),), {"axis": (0, 2)}),
-        ),
-        **facts,
-    )
-
-
-def reduced(x: TensorType, axis: Any, keepdims: bool) -> TensorType:
-    """The type after folding the axes away."""
-    axes = normalize_axes(axis, x.ndim)
-    shape: list[int | None] = []
-    pattern: list[bool] = []
-    for i, n in enumerate(x.shape):
-        if i not in axes:
-            shape.append(n)
-            pattern.append(x.broadcastable[i])
-        elif keepdims:
-            shape.append(1)
-            pattern.append(True)
-    return TensorType(x.dtype, shape, pattern)
-
-
-def restore_axes(y: Variable, x: Variable, axis: Any, keepdims: bool) -> Variable:
-    """Give a reduced tensor its lost axes back with length 1, so that it stretches against x."""
-    if keepdims or x.ndim == y.ndim == 0:
-        return y
-    axes = normalize_axes(axis, x.ndim)
-    kept = iter(range(y.ndim))
-    return OPS["dimshuffle"](y, tuple(None if i in axes else next(kept) for i in range(x.ndim)))
-
-
-def composed(
-    name: str,
-    *,
-    doc: str,
-    category: str,
-    body: Callable[..., Variable | Sequence[Variable]],
-    **facts: Any,
-) -> Op:
-    """An op made of others: it expands where it is called and needs no kernel and no gradient.
-
-    Its ports are the parameters of `body` that are not among `params`, unless `ports` says
-    otherwise.
-    """
-    params: tuple[Param, ...] = facts.pop("params", ())
-    known = {p.name for p in params}
-    ports = facts.pop("ports", None) or tuple(
-        Port(p) for p in inspect.signature(body).parameters if p not in known
-    )
-
-    def infer(*types: TensorType, known: Any = (), **values: Any) -> tuple[TensorType, ...]:
-        results = OPS[name].each(*_grouped(ports, [Variable(t) for t in types]), **values)
-        return tuple(v.type for v in results)
-
-    facts.setdefault("examples", (Example(((2, 3),) * len(ports)),))
-    return Op(
-        name=name,
-        doc=doc,
-        category=category,
-        ports=ports,
-        params=params,
-        infer=infer,
-        numpy=None,
-        body=body,
-        **facts,
-    )
-
-
-def sum_dtype(dtype: str) -> str:
-    """Sums and products of small integers are 64 bits wide."""
-    if config.cast_policy == "simple":
-        return upcast("int64" if dtype == "bool" else dtype)
-    if dtype in INTEGERS or dtype == "bool":
-        return "uint64" if dtype.startswith("uint") else "int64"
-    return dtype
-
-
-def accumulator(dtype: str) -> str:
-    """The dtype in which a sum is kept: float16 and float32 in float64."""
-    if dtype in COMPLEX:
-        return "complex128"
-    return "float64" if dtype in FLOATS else sum_dtype(dtype)
-
-
-def no_shape(ndim: int) -> Shape:
-    """A shape of which only the rank is known."""
-    return (None,) * ndim

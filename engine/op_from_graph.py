@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.errors import MissingInputError, ParameterError, TypeMismatchError
+from engine.expression import OPS, Block, Constant, Variable, as_variable, leaves, substitute
 from engine.grad import NullGradient, pullback
-from engine.graph import OPS, Block, Constant, Variable, as_variable, leaves, substitute
-from engine.op import alike, untested, zero_gradient
+from engine.makers import alike, zero_gradient
+from engine.op import untested
 from engine.shared import SharedVariable
 from engine.types import DISCRETE, TensorType
 

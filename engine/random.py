@@ -17,7 +17,7 @@ import numpy as np
 from engine import philox
 from engine.config import config
 from engine.errors import ParameterError, ShapeError
-from engine.graph import OPS, Variable, as_variable
+from engine.expression import OPS, Variable, as_variable
 from engine.ops.choices import chosen, gathered, ordered
 from engine.ops.random_bits import STATE, next_state
 from engine.shared import SharedVariable

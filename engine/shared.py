@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]

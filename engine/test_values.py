@@ -11,7 +11,7 @@ import numpy as np
 from engine.codegen.numpy import Interpreter
 from engine.config import config
 from engine.errors import EngineError, ParameterError, TestValueError
-from engine.graph import Apply, Constant, Variable
+from engine.expression import Apply, Constant, Variable
 
 CHOICES = ("off", "ignore", "warn", "raise")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import Constant, Variable, leaves, substitute
+from engine.expression import Constant, Variable, leaves, substitute
 from engine.shared import SharedVariable, shared
 from engine.types import TensorType
 

@@ -11,7 +11,7 @@ import pytest
 
 import engine.tensor as T
 from engine.codegen.numpy import interpret
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.op import Example, Op
 from engine.types import COMPLEX, DISCRETE, FLOATS, TensorType
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ import pytest
 import engine.tensor as T
 from engine import In, Out, config, function, shared
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 
 
 def test_defaults_by_position_and_by_name() -> None:

@@ -14,7 +14,8 @@ import engine.tensor as T
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Graph, Variable
+from engine.expression import OPS, Variable
+from engine.graph import Graph
 from engine.types import DISCRETE, INTEGERS, TensorType
 
 Array = np.ndarray[Any, Any]

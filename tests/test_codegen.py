@@ -22,8 +22,9 @@ from engine.codegen.cpu.intrinsics import names
 from engine.codegen.native import Native
 from engine.codegen.numpy import interpret
 from engine.errors import CompileError, ShapeError
+from engine.expression import OPS, Constant, Variable, substitute
 from engine.grad import grad
-from engine.graph import OPS, Constant, Graph, Variable, substitute
+from engine.graph import Graph
 from engine.ifelse import ifelse
 from engine.inference import infer_types
 from tests.op_table import RECORDS, build, draw

@@ -11,7 +11,7 @@ import engine.tensor as T
 from engine import grad
 from engine.codegen.numpy import interpret
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.types import COMPLEX, EVERY, TensorType
 
 POINTS = np.array([1 + 2j, -0.5 + 0.3j, 0.2 - 1.5j, -2 - 0.1j])

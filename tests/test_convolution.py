@@ -14,7 +14,7 @@ from scipy import ndimage, signal
 import engine.tensor as T
 from engine import function, grad
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.types import TensorType
 from tests.op_table import Array
 

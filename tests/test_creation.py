@@ -12,7 +12,7 @@ from scipy.signal import windows
 import engine.tensor as T
 from engine import config, function, grad
 from engine.errors import EngineError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Constant, Variable
+from engine.expression import Constant, Variable
 from tests.targets import computed
 
 M = np.arange(6.0).reshape(2, 3)

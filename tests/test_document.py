@@ -18,7 +18,7 @@ from engine.document.kinds import KINDS
 from engine.document.migrations import migrate
 from engine.document.reading import MAX_CHARACTERS
 from engine.errors import DocumentError
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.program.checks import op_params
 from engine.types import PREFIXES
 

@@ -10,8 +10,8 @@ import pytest
 
 import engine.tensor as T
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
+from engine.expression import Variable
 from engine.grad import grad, hessian
-from engine.graph import Variable
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]

@@ -22,7 +22,7 @@ from engine import (
     shared,
 )
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.ifelse import ifelse
 from engine.op import Example, Op, Port
 

@@ -22,10 +22,11 @@ from engine import (
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
+from engine.expression import Variable, walk
 from engine.grad import NullGradient
-from engine.graph import Graph, Variable, walk
+from engine.graph import Graph
 from engine.ifelse import ifelse
-from engine.op import elementwise
+from engine.makers import elementwise
 from engine.printing import pp
 from engine.rewrite import optimize
 from tests.op_table import temporary_ops

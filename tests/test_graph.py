@@ -10,7 +10,8 @@ import engine.tensor as T
 from engine import function
 from engine.codegen.numpy import interpret
 from engine.errors import TypeMismatchError
-from engine.graph import Apply, Graph, Variable, walk
+from engine.expression import Apply, Variable, walk
+from engine.graph import Graph
 from engine.inference import infer_types
 
 

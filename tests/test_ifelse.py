@@ -12,7 +12,7 @@ import engine.tensor as T
 from engine import function, grad, scan, shared
 from engine.codegen.numpy import interpret
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.ifelse import ifelse
 
 Array = np.ndarray[Any, Any]

@@ -15,7 +15,8 @@ from engine import function
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError
-from engine.graph import Graph, Variable, leaves
+from engine.expression import Variable, leaves
+from engine.graph import Graph
 from engine.inference import infer_types
 from engine.rewrite import optimize
 

@@ -12,7 +12,8 @@ import engine.tensor as T
 from engine import function, grad
 from engine.codegen import compile_graph
 from engine.errors import EngineError, ShapeError, TypeMismatchError
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 from tests.targets import computed
 
 M = np.arange(6.0).reshape(2, 3)

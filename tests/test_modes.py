@@ -24,8 +24,9 @@ from engine.errors import (
     NonFiniteError,
     ParameterError,
 )
-from engine.graph import OPS, Apply, Variable
+from engine.expression import OPS, Apply, Variable
 from engine.ifelse import ifelse
+from engine.makers import elementwise
 from engine.modes import (
     MODES,
     DebugMode,
@@ -37,7 +38,7 @@ from engine.modes import (
     get_mode,
     register_mode,
 )
-from engine.op import Example, Op, Port, elementwise
+from engine.op import Example, Op, Port
 from engine.rewrite import RULES
 from engine.rewrite.canonicalize import canonicalize
 from engine.types import TensorType

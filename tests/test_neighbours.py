@@ -10,7 +10,7 @@ import pytest
 import engine.tensor as T
 from engine import function, grad
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.types import TensorType
 from tests.op_table import Array
 

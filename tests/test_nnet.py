@@ -12,7 +12,7 @@ from scipy import special
 import engine.tensor as T
 from engine import function, grad, shared
 from engine.errors import IndexOutOfRangeError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.tensor.nnet import bn
 from engine.tensor.nnet.nnet import dropout
 from engine.tensor.shared_randomstreams import RandomStreams

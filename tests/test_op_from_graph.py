@@ -23,8 +23,8 @@ from engine.errors import (
     ShapeError,
     TypeMismatchError,
 )
+from engine.expression import Variable, leaves
 from engine.grad import NullGradient
-from engine.graph import Variable
 from engine.ifelse import ifelse
 
 Array = np.ndarray[Any, Any]
@@ -280,7 +280,7 @@ def test_clones_have_what_they_are_told_to() -> None:
     assert clone(x - y, {x: y, y: x}).eval({x: [1, 1], y: [3, 3]}).tolist() == [2, 2]
     assert clone(e, {T.exp(x): y}) is e, "another exp(x) than the one that is there"
     fresh = clone(e, share_inputs=False)
-    used = {v.name: v for v in engine.graph.leaves([fresh])}
+    used = {v.name: v for v in leaves([fresh])}
     assert used["x"] is not x
     assert used["s"] is not s
     s.set_value([3.0, 4.0])

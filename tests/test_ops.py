@@ -15,9 +15,11 @@ from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.document import palette, parse
 from engine.errors import EngineError, NullGradientError, OpError
-from engine.graph import OPS, Graph, Variable
+from engine.expression import OPS, Variable
+from engine.graph import Graph
 from engine.inference import infer_types
-from engine.op import Example, Op, elementwise
+from engine.makers import elementwise
+from engine.op import Example, Op
 from engine.printing import pp, tex
 from engine.program import Program
 from engine.types import COMPLEX, DISCRETE, DTYPES

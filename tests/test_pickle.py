@@ -13,9 +13,10 @@ import pytest
 import engine.tensor as T
 from engine import In, Mode, function, grad, scan, shared
 from engine.errors import OpError
-from engine.graph import OPS, Graph
+from engine.expression import OPS
+from engine.graph import Graph
+from engine.makers import elementwise
 from engine.modes import MonitorMode, NanGuardMode, detect_nan
-from engine.op import elementwise
 
 
 def pickled(value: Any) -> Any:

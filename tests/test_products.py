@@ -13,8 +13,9 @@ import engine.tensor as T
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError, ParameterError, ShapeError
+from engine.expression import OPS, Variable
 from engine.grad import Lop, Rop, grad
-from engine.graph import OPS, Graph, Variable
+from engine.graph import Graph
 from engine.ops.einsum import parse
 from engine.rewrite.lengths import Lengths
 from engine.types import TensorType

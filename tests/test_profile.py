@@ -12,7 +12,7 @@ import pytest
 
 import engine.tensor as T
 from engine import Out, ProfileStats, config, function, shared
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.ifelse import ifelse
 from engine.modes import NanGuardMode
 from engine.profile import Row

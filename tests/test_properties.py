@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import CompileError, EngineError
+from engine.expression import OPS, Variable
 from engine.grad import grad
-from engine.graph import OPS, Graph, Variable
+from engine.graph import Graph
 from engine.inference import infer_types
 from engine.op import Op
 from engine.rewrite import optimize

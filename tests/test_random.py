@@ -23,7 +23,8 @@ from engine.errors import (
     ShapeError,
     TypeMismatchError,
 )
-from engine.graph import OPS, Graph, Variable, walk
+from engine.expression import OPS, Variable, walk
+from engine.graph import Graph
 from engine.random import RandomStream, RandomStreams
 from engine.rewrite import optimize
 from engine.sandbox.rng_mrg import MRG_RandomStreams

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from engine import gallery
-from engine.graph import OPS
+from engine.expression import OPS
 from tests.theano_names import FAMILIES, MISSING
 
 

@@ -13,7 +13,8 @@ from engine import function, grad
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 from engine.rewrite import optimize
 from tests.targets import computed
 

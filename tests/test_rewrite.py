@@ -18,7 +18,8 @@ import engine.tensor as T
 from engine import grad, scan
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError, ParameterError, ShapeError
-from engine.graph import Apply, Graph, Variable
+from engine.expression import Apply, Variable
+from engine.graph import Graph
 from engine.ifelse import ifelse
 from engine.rewrite import RULES, Film, Frame, Place, optimize
 from engine.rewrite.canonicalize import canonicalize

@@ -10,7 +10,8 @@ import pytest
 
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError, RewriteError
-from engine.graph import OPS, Constant, Graph, Variable
+from engine.expression import OPS, Constant, Variable
+from engine.graph import Graph
 from engine.printing import pp, tex
 from engine.rewrite import ERASES_NAN, PIPELINE, RULES, Rule, optimize
 from engine.rewrite.driver import Driver

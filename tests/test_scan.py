@@ -15,8 +15,8 @@ import engine.tensor as T
 from engine import OpFromGraph, Rop, config, function, grad, scan, shared
 from engine.codegen.numpy import interpret
 from engine.errors import NullGradientError, ParameterError, ShapeError, TypeMismatchError
+from engine.expression import OPS, Variable, walk
 from engine.grad import NullGradient
-from engine.graph import OPS, Variable, walk
 from engine.ifelse import ifelse
 from engine.scan_module import until
 

@@ -11,7 +11,7 @@ import pytest
 import engine.tensor as T
 from engine import function, grad
 from engine.errors import EngineError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from tests.targets import computed
 
 M = np.array([[3.0, -1.0, 2.0, 3.0], [0.0, 5.0, -2.0, 1.0]])

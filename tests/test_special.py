@@ -14,8 +14,9 @@ from engine import NullGradientError, function, grad
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import TypeMismatchError
+from engine.expression import OPS
 from engine.gradient import NullGradient
-from engine.graph import OPS, Graph
+from engine.graph import Graph
 from engine.types import TensorType
 
 Meaning = Callable[..., Any]

@@ -13,7 +13,7 @@ import engine
 import engine.tensor as T
 from engine import In, function, grad, pp, shared
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import Variable, walk
+from engine.expression import Variable, walk
 from engine.tensor.shared_randomstreams import RandomStreams
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,7 @@ import pytest
 import engine.tensor as T
 from engine import config, function, grad, scan, shared
 from engine.errors import EngineError, LinearAlgebraError, ShapeError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.ifelse import ifelse
 from engine.tensor.random import RandomStream
 from engine.tensor.shared_randomstreams import RandomStreams

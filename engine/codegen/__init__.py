@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 from engine.inference import infer_types
 from engine.types import TensorType
 

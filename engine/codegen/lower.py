@@ -21,7 +21,8 @@ from engine.codegen.numpy import Interpreter, Lazily
 from engine.codegen.primitives import Callback, Count, Fold, Literal, Map, Operand, Task
 from engine.codegen.rules import IDENTITY, RULES
 from engine.errors import CompileError
-from engine.graph import Apply, Constant, Graph, Variable, certain, walk
+from engine.expression import Apply, Constant, Variable, certain, walk
+from engine.graph import Graph
 from engine.op import Op
 from engine.types import DISCRETE, TensorType, normalize_axes
 

@@ -21,7 +21,8 @@ from engine.codegen.memory import Arena, Array
 from engine.codegen.plan import Plan
 from engine.codegen.primitives import Callback, Product, Task, storages
 from engine.errors import EngineError, ShapeError
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 from engine.types import TensorType, shape_text
 
 Progress = Callable[[int, int], None]

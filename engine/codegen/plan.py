@@ -9,7 +9,8 @@ from engine.codegen.lower import Lowering
 from engine.codegen.primitives import Task
 from engine.codegen.rules import IDENTITY
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 from engine.types import TensorType
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.codegen.layout import Access, Extent, Storage, View
-from engine.graph import Apply
+from engine.expression import Apply
 
 
 @dataclass(frozen=True)

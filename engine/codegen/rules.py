@@ -20,7 +20,7 @@ from engine.codegen.layout import (
     stretched,
 )
 from engine.codegen.primitives import Fold, Map, Product
-from engine.graph import OPS, Apply
+from engine.expression import OPS, Apply
 from engine.ops.products import subscripts_of
 from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 

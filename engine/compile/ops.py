@@ -1,7 +1,7 @@
 """Theano's `compile.ops`."""
 
 from engine.as_op import as_op
-from engine.graph import OPS
+from engine.expression import OPS
 
 specify_shape = OPS["specify_shape"]
 shape = OPS["shape"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import engine.ops  # noqa: F401  (fills OPS)
 from engine.document.kinds import KINDS, MAX_RANK, VARIABLES, Kind, Setting, fields_of
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.op import Op, Param, Port
 from engine.types import DTYPES, PREFIXES
 from engine.types import KINDS as SHAPES

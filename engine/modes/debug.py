@@ -17,7 +17,8 @@ from engine.errors import (
     EngineError,
     InvalidValueError,
 )
-from engine.graph import Apply, Constant, Graph, Variable, walk
+from engine.expression import Apply, Constant, Variable, walk
+from engine.graph import Graph
 from engine.modes.mode import Mode
 from engine.rewrite import Film, Frozen, Place, RewriteStep
 from engine.tiers import Rewritten, Runner

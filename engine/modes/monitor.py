@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.codegen.numpy import Memory, Step
-from engine.graph import Apply
+from engine.expression import Apply
 from engine.modes.mode import Mode
 from engine.printing import debugprint
 from engine.tiers import Rewritten, Runner

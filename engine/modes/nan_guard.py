@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.codegen.numpy import Memory, Step
 from engine.errors import EngineError, NanGuardError
-from engine.graph import Apply
+from engine.expression import Apply
 from engine.modes.mode import Mode
 from engine.tiers import Rewritten, Runner
 from engine.types import DISCRETE, shape_text

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed, elementwise, floating, of_reals, upcasting
+from engine.dtype_rules import floating, of_reals, upcasting
+from engine.expression import OPS, Variable
+from engine.makers import composed, elementwise
+from engine.op import Example, Op, Param, Port
 from engine.types import TensorType, check_ordered, normalize_axis, to_float
 
 CATEGORY = "Activations"

@@ -4,23 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.dtype_rules import arithmetic, dividing, floating, of_reals, upcasting
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Constant, Variable
-from engine.op import (
-    Example,
-    Gradients,
-    Op,
-    Port,
-    arithmetic,
-    cast_to,
-    composed,
-    dividing,
-    elementwise,
-    floating,
-    of_reals,
-    upcasting,
-    zero_gradient,
-)
+from engine.expression import OPS, Constant, Variable
+from engine.makers import cast_to, composed, elementwise, zero_gradient
+from engine.op import Example, Gradients, Op, Port
 from engine.types import COMPLEX, EVERY, TensorType, real_dtype
 
 CATEGORY = "Arithmetic"

@@ -3,8 +3,9 @@
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Param, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Param, Port
 from engine.types import to_float
 
 CATEGORY = "Attention"

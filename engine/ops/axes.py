@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.types import EVERY, TensorType, normalize_axes, normalize_axis, shape_text
 
 CATEGORY = "Shape"

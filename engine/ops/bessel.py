@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.op import Gradients, Op
 from engine.ops.special import scipy_special, special, whole_orders
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import Variable
-from engine.op import Example, Op, Param, Port, zero_gradient
+from engine.expression import Variable
+from engine.makers import zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.matrices import CATEGORY
 from engine.types import EVERY, TensorType, shape_text, upcast
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import zero_gradient
+from engine.op import Example, Op, Param, Port
 
 CATEGORY = "Training"
 

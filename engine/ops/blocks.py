@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from engine.errors import EngineError, NullGradientError
-from engine.graph import OPS, Apply, Block, Variable, certain, leaves
+from engine.expression import OPS, Apply, Block, Variable, certain, leaves
 from engine.inference import infer_block
-from engine.op import Op, Param, Port, untested, zero_gradient
+from engine.makers import zero_gradient
+from engine.op import Op, Param, Port, untested
 from engine.types import DISCRETE, TensorType
 
 CATEGORY = "Control"

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Apply, Constant, Variable
-from engine.op import Example, Op, Port, known_value, unbroadcast, zero_gradient
+from engine.expression import OPS, Apply, Constant, Variable
+from engine.known import known_value
+from engine.makers import unbroadcast, zero_gradient
+from engine.op import Example, Op, Port
 from engine.ops.index import WHOLE, WIRED, Array, Entries, Index
 from engine.ops.indexing import CATEGORY, INDEX, INDICES, subtensor
 from engine.types import COMPLEX, DISCRETE, EVERY, FLOATS, INTEGERS, TensorType, shape_text

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.random import (
     CHANCES,
     SIZE,

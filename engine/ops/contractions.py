@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError
-from engine.graph import OPS, Variable, as_variable
-from engine.op import Example, Param, composed
+from engine.expression import OPS, Variable, as_variable
+from engine.makers import composed
+from engine.op import Example, Param
 from engine.ops.einsum import LETTERS, einsum
 from engine.ops.matrices import conjugated
 from engine.ops.products import CATEGORY, batched_matmul, dot, flat

@@ -1,7 +1,8 @@
 """Choices."""
 
 from engine.errors import TypeMismatchError
-from engine.op import Example, Op, Port, alike
+from engine.makers import alike
+from engine.op import Example, Op, Port
 from engine.types import TensorType, upcast
 
 CATEGORY = "Control"

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, arithmetic, composed, zero_gradient
+from engine.dtype_rules import arithmetic
+from engine.expression import OPS, Variable
+from engine.makers import composed, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.filtering import BORDERS, Convolution
 from engine.ops.windows import AXES, lengths_of
 from engine.types import COMPLEX, DISCRETE, FLOATS, Shape, TensorType

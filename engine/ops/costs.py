@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.dtype_rules import floating, of_reals
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Param, Port, composed, elementwise, floating, of_reals
+from engine.expression import OPS, Variable
+from engine.makers import composed, elementwise
+from engine.op import Example, Param, Port
 from engine.ops.activations import logsoftmax, sigmoid, softmax
 from engine.types import DISCRETE, FLOATS
 

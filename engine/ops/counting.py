@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.dtype_rules import sum_dtype
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, sum_dtype, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.shape import flatten, lengths, reshape_like
 from engine.ops.sorting import CATEGORY, flattened_type, put_along
 from engine.types import DISCRETE, EVERY, INTEGERS, TensorType, normalize_axis

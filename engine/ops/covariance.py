@@ -1,8 +1,9 @@
 """How variables vary together."""
 
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Param, cast_to, composed
+from engine.expression import OPS, Variable
+from engine.makers import cast_to, composed
+from engine.op import Example, Param
 from engine.types import EVERY
 
 

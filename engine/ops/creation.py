@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Constant, Variable, as_variable
-from engine.op import Example, Op, Param, Port, composed, unbroadcast
+from engine.expression import OPS, Constant, Variable, as_variable
+from engine.makers import composed, unbroadcast
+from engine.op import Example, Op, Param, Port
 from engine.ops.shape import check_lengths, check_sizes, known_lengths, lengths_of
 from engine.types import COMPLEX, EVERY, TensorType, shape_text
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import IndexOutOfRangeError, ShapeError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.op import Example, Op, Port
 from engine.types import DISCRETE, FLOATS, TensorType, shape_text
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.dtype_rules import accumulator, sum_dtype
 from engine.errors import ShapeError
-from engine.graph import Variable
-from engine.op import Example, Op, Param, Port, accumulator, composed, sum_dtype, zero_gradient
+from engine.expression import Variable
+from engine.makers import composed, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.rearranging import flip
 from engine.ops.shape import flatten, merged, parted, reshape_like
 from engine.types import DISCRETE, EVERY, TensorType, normalize_axis, shape_text, upcast

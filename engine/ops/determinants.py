@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.op import Op
 from engine.ops.inverses import REGULAR_ONES, X, matrix_inverse
 from engine.ops.matrices import (

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Constant, Variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import OPS, Constant, Variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.ranges import FLOATX
 from engine.ops.shape import check_lengths, check_sizes, known_lengths, length
 from engine.types import EVERY, INTEGERS, TensorType, normalize_axis

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Constant, Variable
+from engine.expression import OPS, Constant, Variable
 from engine.op import Example, Op, Port
 from engine.ops.random import BITS, CHANCE, WHOLE, Draw, cast, check_parameter, distribution
 from engine.ops.random_bits import (

@@ -1,8 +1,9 @@
 """Dropout: some elements left out at random, so that none is relied on."""
 
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Param, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Param, Port
 from engine.ops.random import Draw
 from engine.ops.random_bits import EXAMPLE_STATE, RNG
 from engine.types import FLOATS

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, unbroadcast, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import unbroadcast, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.matrices import identity
 from engine.types import DISCRETE, EVERY, TensorType, shape_text, upcast
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.dtype_rules import arithmetic
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Variable
-from engine.op import arithmetic
+from engine.expression import Variable
 from engine.ops.patches import correlate, correlate_filters, spread
 from engine.ops.windows import AXES, Slide, differ, lengths_in
 from engine.types import Shape, TensorType, shape_text

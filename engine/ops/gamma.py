@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import Gradients, Op, cast_to, composed, constant_like
+from engine.expression import OPS, Variable
+from engine.makers import cast_to, composed, constant_like
+from engine.op import Gradients, Op
 from engine.ops.special import CATEGORY, scipy_special, special, whole_orders, xlog1py, xlogy0
 
 SERIES = "its derivative by {} is an infinite series, for which there is no op"

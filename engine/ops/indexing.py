@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Constant, Variable, as_variable
-from engine.op import Example, Op, Param, Port, zero_gradient
+from engine.expression import OPS, Constant, Variable, as_variable
+from engine.makers import zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.index import (
     REST,
     WHOLE,

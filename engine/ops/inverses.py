@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.op import Example, Op, Param, Port
 from engine.ops.matrices import (
     CATEGORY,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.op import Example, Op, Param, Port
 from engine.ops.creation import alloc
 from engine.ops.shape import lengths

@@ -3,8 +3,9 @@
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Op, Port
 from engine.ops.products import CATEGORY
 from engine.types import EVERY, TensorType
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Op
 from engine.ops.inverses import RCOND
 from engine.ops.matrices import (
     CATEGORY,

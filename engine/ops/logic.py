@@ -5,22 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.dtype_rules import comparing, of_reals, upcasting
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import (
-    Example,
-    Gradients,
-    Op,
-    Param,
-    Port,
-    comparing,
-    composed,
-    constant_like,
-    elementwise,
-    of_reals,
-    upcasting,
-    zero_gradient,
-)
+from engine.expression import OPS, Variable
+from engine.makers import composed, constant_like, elementwise, zero_gradient
+from engine.op import Example, Gradients, Op, Param, Port
 from engine.types import COMPLEX, DISCRETE, EVERY, FLOATS, INTEGERS, TensorType, to_float, upcast
 
 CATEGORY = "Logic"

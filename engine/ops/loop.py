@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from engine.graph import OPS, Block, Variable
+from engine.expression import OPS, Block, Variable
 
 Taps = tuple[tuple[int, ...], ...]
 

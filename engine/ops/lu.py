@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import Variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import Variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.inverses import X, dominant
 from engine.ops.matrices import (
     CATEGORY,

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import LinearAlgebraError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.types import COMPLEX, DISCRETE, EVERY, Shape, TensorType, real_dtype, shape_text, upcast
 
 CATEGORY = "Linear algebra"

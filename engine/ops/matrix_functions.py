@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.inverses import X, dominant, matrix_inverse
 from engine.ops.matrices import (
     CATEGORY,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Param, Port, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Param, Port
 from engine.types import to_float
 
 CATEGORY = "Normalisation"

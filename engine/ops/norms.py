@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Variable
-from engine.op import AXIS, KEEPDIMS, Example, Op, Param, Port, composed, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import AXIS, KEEPDIMS, composed, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.diagonals import extract_diag
 from engine.ops.inverses import RCOND, REGULAR_ONES, dominant
 from engine.ops.matrices import (

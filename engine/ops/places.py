@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import IndexOutOfRangeError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed, unbroadcast, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import composed, unbroadcast, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.indexing import CATEGORY
 from engine.ops.selection import MODE, check_whole, positions_along, stacked
 from engine.types import DISCRETE, EVERY, TensorType, broadcast, shape_text, upcast

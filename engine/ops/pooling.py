@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.dtype_rules import sum_dtype
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed, sum_dtype, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import composed, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.windows import (
     AXES,
     Array,

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Apply, Variable
-from engine.op import Example, Op, Port, composed, unbroadcast, zero_gradient
+from engine.expression import OPS, Apply, Variable
+from engine.makers import composed, unbroadcast, zero_gradient
+from engine.op import Example, Op, Port
 from engine.ops.einsum import LETTERS, Subscripts, einsum, parse
 from engine.ops.matrices import conjugated, swapped
 from engine.types import (

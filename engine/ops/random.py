@@ -10,8 +10,10 @@ import numpy as np
 
 from engine import philox
 from engine.errors import EngineError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Constant, Variable
-from engine.op import Example, Op, Param, Port, composed, known_value
+from engine.expression import OPS, Constant, Variable
+from engine.known import known_value
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.random_bits import (
     CATEGORY,
     EXAMPLE_STATE,

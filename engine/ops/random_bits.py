@@ -22,7 +22,7 @@ import numpy as np
 
 from engine import philox
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Constant, Variable
+from engine.expression import Constant, Variable
 from engine.op import Example, Op, Port
 from engine.ops.special import scipy_special
 from engine.types import DISCRETE, TensorType, broadcast

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Constant, Variable
-from engine.op import Example, Op, Param, Port, composed, zero_gradient
+from engine.expression import OPS, Constant, Variable
+from engine.makers import composed, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.shape import check_lengths
 from engine.types import COMPLEX, DISCRETE, TensorType, check_ordered, upcast
 

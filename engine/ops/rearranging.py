@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Constant, Variable, as_variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import Constant, Variable, as_variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.axes import dimshuffle, transpose
 from engine.ops.creation import alloc
 from engine.ops.shape import flatten, lengths, lengths_of, reshape

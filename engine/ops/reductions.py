@@ -6,24 +6,11 @@ from typing import Any
 import numpy as np
 
 from engine.config import config
+from engine.dtype_rules import accumulator, sum_dtype
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import (
-    AXIS,
-    KEEPDIMS,
-    Example,
-    Fold,
-    Op,
-    Param,
-    Port,
-    accumulator,
-    composed,
-    reduced,
-    reduction,
-    restore_axes,
-    sum_dtype,
-    zero_gradient,
-)
+from engine.expression import OPS, Variable
+from engine.makers import AXIS, KEEPDIMS, composed, reduced, reduction, restore_axes, zero_gradient
+from engine.op import Example, Fold, Op, Param, Port
 from engine.ops.cumulative import products_of_others
 from engine.types import (
     COMPLEX,

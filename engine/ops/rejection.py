@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import Constant, Variable
+from engine.expression import Constant, Variable
 from engine.op import Op, Port
 from engine.ops.distributions import LOC, SCALE, below_chance
 from engine.ops.random import (

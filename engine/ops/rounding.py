@@ -4,17 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import (
-    Gradients,
-    Param,
-    composed,
-    elementwise,
-    floating,
-    of_reals,
-    upcasting,
-    zero_gradient,
-)
+from engine.dtype_rules import floating, of_reals, upcasting
+from engine.expression import OPS, Variable
+from engine.makers import composed, elementwise, zero_gradient
+from engine.op import Gradients, Param
 
 CATEGORY = "Arithmetic"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EngineError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Block
+from engine.expression import Block
 from engine.inference import infer_block
 from engine.op import Op, Param, Port
 from engine.ops.loop import Loop

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.graph import OPS, Block, Constant, Variable, leaves, substitute
-from engine.op import alike, untested, zero_gradient
+from engine.expression import OPS, Block, Constant, Variable, leaves, substitute
+from engine.makers import alike, zero_gradient
+from engine.op import untested
 from engine.ops.changing import set_subtensor
 from engine.ops.loop import Loop
 from engine.types import DISCRETE, TensorType

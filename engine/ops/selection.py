@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import IndexOutOfRangeError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable, as_variable
-from engine.op import Example, Op, Param, Port, composed, unbroadcast, zero_gradient
+from engine.expression import OPS, Variable, as_variable
+from engine.makers import composed, unbroadcast, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.indexing import CATEGORY
 from engine.types import DISCRETE, EVERY, INTEGERS, TensorType, broadcast, normalize_axis, upcast
 

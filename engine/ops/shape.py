@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Constant, Variable, as_variable
-from engine.op import Example, Op, Param, Port, composed
+from engine.expression import OPS, Constant, Variable, as_variable
+from engine.makers import composed
+from engine.op import Example, Op, Param, Port
 from engine.ops.axes import addbroadcast, dimshuffle, transpose
 from engine.types import EVERY, INTEGERS, TensorType, shape_text
 

@@ -3,8 +3,9 @@
 from functools import partial
 
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Param, composed
+from engine.expression import OPS, Variable
+from engine.makers import composed
+from engine.op import Example, Param
 from engine.ops.convolution import CATEGORY, NUMBERS
 
 MODE = Param(

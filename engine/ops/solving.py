@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import LinearAlgebraError, ShapeError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed, unbroadcast
+from engine.expression import OPS, Variable
+from engine.makers import composed, unbroadcast
+from engine.op import Example, Op, Param, Port
 from engine.ops.inverses import REGULAR, dominant
 from engine.ops.matrices import (
     CATEGORY,

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Variable
-from engine.op import Example, Op, Param, Port, composed, zero_gradient
+from engine.expression import OPS, Variable
+from engine.makers import composed, zero_gradient
+from engine.op import Example, Op, Param, Port
 from engine.ops.shape import flatten, reshape_like
 from engine.types import EVERY, INTEGERS, TensorType, normalize_axis
 

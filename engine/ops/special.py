@@ -9,18 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import (
-    Example,
-    Gradients,
-    Op,
-    cast_to,
-    constant_like,
-    elementwise,
-    floating,
-    of_reals,
-    stretched_shapes,
-)
+from engine.dtype_rules import floating, of_reals
+from engine.expression import OPS, Variable
+from engine.makers import cast_to, constant_like, elementwise, stretched_shapes
+from engine.op import Example, Gradients, Op
 
 CATEGORY = "Special functions"
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Constant, Variable
-from engine.op import AXIS, KEEPDIMS, Example, Op, Param, Port, composed, reduced, restore_axes
+from engine.expression import OPS, Constant, Variable
+from engine.makers import AXIS, KEEPDIMS, composed, reduced, restore_axes
+from engine.op import Example, Op, Param, Port
 from engine.ops.reductions import CATEGORY, EXTREME_EXAMPLES, check_some, count, max, mean, sum
 from engine.ops.shape import merged, parted
 from engine.types import (

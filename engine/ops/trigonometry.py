@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import OPS, Variable
-from engine.op import Gradients, Op, cast_to, constant_like, elementwise, floating, of_reals
+from engine.dtype_rules import floating, of_reals
+from engine.expression import OPS, Variable
+from engine.makers import cast_to, constant_like, elementwise
+from engine.op import Gradients, Op
 from engine.types import EVERY
 
 CATEGORY = "Trigonometry"

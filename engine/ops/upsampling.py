@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.op import Example, Op, Param, Port
 from engine.ops.windows import Array, differ, lengths_in, lengths_of
 from engine.types import COMPLEX, DISCRETE, FLOATS, Shape, TensorType, shape_text, to_float

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import AssertionFailedError, TypeMismatchError
-from engine.graph import Variable, as_variable
+from engine.expression import Variable, as_variable
 from engine.op import Example, Op, Param, Port
 from engine.types import TensorType
 

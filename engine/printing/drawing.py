@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import Apply, Constant, Graph, Variable, leaves, walk
+from engine.expression import Apply, Constant, Variable, leaves, walk
+from engine.graph import Graph
 from engine.ops.index import index_text
 from engine.printing.formula import name_of, text_of_leaf
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import Apply, Constant, Variable, walk
+from engine.expression import Apply, Constant, Variable, walk
 from engine.ops.index import index_text
 
 LONGEST = 4000

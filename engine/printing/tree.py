@@ -8,7 +8,8 @@ from typing import Any, Literal, TextIO
 
 import numpy as np
 
-from engine.graph import Apply, Block, Graph, Variable, walk
+from engine.expression import Apply, Block, Variable, walk
+from engine.graph import Graph
 from engine.printing.formula import name_of, text_of_leaf
 
 Line = tuple[Variable, int, str]

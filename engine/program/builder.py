@@ -16,8 +16,8 @@ from engine.errors import (
     ParameterError,
     ProgramError,
 )
+from engine.expression import OPS, Apply, Constant, Variable, as_variable, walk
 from engine.grad import grad
-from engine.graph import OPS, Apply, Constant, Variable, as_variable, walk
 from engine.op import Port
 from engine.ops.random_bits import STATE, next_state
 from engine.program.checks import (

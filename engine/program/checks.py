@@ -9,7 +9,7 @@ import engine.ops  # noqa: F401  (fills OPS)
 from engine.document.forms import MisfitError
 from engine.document.kinds import fields_of, form_of
 from engine.errors import EngineError, ParameterError, ProgramError, TypeMismatchError
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.op import Op
 from engine.program.index import index_of
 from engine.types import COMPLEX, DISCRETE, TensorType, promoted, shape_text

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.codegen.numpy import Interpreter, what_was_given
 from engine.errors import EngineError, ProgramError
-from engine.graph import Apply, Constant, Variable, walk
+from engine.expression import Apply, Constant, Variable, walk
 from engine.program.values import MAX_TOTAL_BYTES, Array, bytes_text, check_size
 from engine.types import TensorType, broadcast
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.document import Document
 from engine.errors import EngineError
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.program.order import End
 from engine.program.values import Array
 from engine.training.optimisers import Memory

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.document import Document
 from engine.errors import EngineError, MissingInputError, ProgramError
-from engine.graph import Variable, leaves
+from engine.expression import Variable, leaves
 from engine.philox import first_state
 from engine.program.builder import build
 from engine.program.evaluation import Evaluator, Values

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EngineError, ShapeError
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.program.evaluation import Values
 from engine.program.expressions import Expressions
 from engine.program.values import shown

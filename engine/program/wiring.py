@@ -10,7 +10,7 @@ from typing import Any
 from engine.document.cards import palette
 from engine.document.kinds import KINDS, VARIABLES
 from engine.errors import DisconnectedInputError, EngineError, ParameterError
-from engine.graph import Variable, as_variable
+from engine.expression import Variable, as_variable
 from engine.op import Op, Port
 from engine.ops.random_bits import STATE
 from engine.program.checks import (

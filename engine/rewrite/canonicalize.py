@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.ops.arithmetic import abs, inv, maximum, minimum, neg, pow, sqr, sqrt, sub
 from engine.ops.logic import cast, eq, fill, switch
 from engine.rewrite.pattern import Sides

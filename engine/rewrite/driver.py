@@ -14,7 +14,8 @@ from itertools import islice
 from time import perf_counter
 
 from engine.errors import RewriteError
-from engine.graph import OPS, Apply, Block, Graph, Variable, walk
+from engine.expression import OPS, Apply, Block, Variable, walk
+from engine.graph import Graph
 from engine.rewrite.equals import Equals
 from engine.rewrite.film import Film, RewriteStep, freeze, place, wires
 from engine.rewrite.measure import measure

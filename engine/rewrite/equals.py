@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from engine.graph import Apply, Constant, Variable, walk
+from engine.expression import Apply, Constant, Variable, walk
 
 Key = tuple[Any, ...]
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from engine.graph import Apply, Graph, Sink, Variable
+from engine.expression import Apply, Variable
+from engine.graph import Graph, Sink
 from engine.op import Op
 from engine.printing.formula import pp
 from engine.types import TensorType

@@ -6,7 +6,7 @@ ordinary product, in which the other laws find what they look for.
 
 from __future__ import annotations
 
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.ops.arithmetic import multiply_no_nan
 from engine.ops.logic import switch
 from engine.rewrite.canonicalize import canonicalize

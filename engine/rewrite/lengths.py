@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 from engine.errors import EngineError
-from engine.graph import Apply, Variable, walk
-from engine.op import known_value
+from engine.expression import Apply, Variable, walk
+from engine.known import known_value
 from engine.ops.products import subscripts_of
 from engine.types import TensorType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.graph import OPS, Apply, Block, Constant, Variable, certain, leaves, substitute
+from engine.expression import OPS, Apply, Block, Constant, Variable, certain, leaves, substitute
 from engine.ops.blocks import op_from_graph
 from engine.ops.control import ifelse
 from engine.ops.exponential import exp

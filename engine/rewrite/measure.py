@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.op import Op
 from engine.rewrite.scalars import number_of
 

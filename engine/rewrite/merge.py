@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.errors import EngineError
-from engine.graph import Apply, Constant
+from engine.expression import Apply, Constant
 from engine.rewrite.rule import Phase, Replacement
 from engine.rewrite.view import View
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.ops.changing import assign_at
 from engine.ops.index import REST, WHOLE, WIRED
 from engine.ops.indexing import subtensor

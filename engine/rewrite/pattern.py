@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import RewriteError
-from engine.graph import OPS, Apply, Constant, Variable, leaves
+from engine.expression import OPS, Apply, Constant, Variable, leaves
 from engine.op import Op
 from engine.rewrite.products import FAMILY, Product, product_of
 from engine.rewrite.scalars import Number, number_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
 from engine.types import INTEGERS
 

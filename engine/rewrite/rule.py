@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack, overload
 
 from engine.errors import RewriteError
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.rewrite.pattern import Law, Sides
 from engine.rewrite.view import View
 from engine.types import TensorType

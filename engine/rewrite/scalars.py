@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from engine.graph import Constant, Variable
+from engine.expression import Constant, Variable
 from engine.types import INTEGERS
 
 Number = int | float | complex

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.graph import OPS, Apply, Variable
-from engine.op import restore_axes
+from engine.expression import OPS, Apply, Variable
+from engine.makers import restore_axes
 from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp
 from engine.ops.logic import cast, fill

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.ops.arithmetic import inv, sqr
 from engine.rewrite.pattern import Sides
 from engine.rewrite.rule import Phase

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.graph import Apply, Variable
+from engine.expression import Apply, Variable
 from engine.ops.activations import logsoftmax, sigmoid, softmax, softplus
 from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp, expm1, log, log1p

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.rewrite.products import FAMILY as PRODUCTS
 from engine.rewrite.products import Product, product_of
 from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped

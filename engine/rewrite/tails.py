@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from engine.graph import Variable
-from engine.op import constant_like
+from engine.expression import Variable
+from engine.makers import constant_like
 from engine.ops.arithmetic import sqr
 from engine.ops.exponential import exp, log
 from engine.ops.special import erf, erfc, erfcx, log_ndtr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from engine.graph import OPS, Apply, Block, Graph, Sink, Variable
+from engine.expression import OPS, Apply, Block, Variable
+from engine.graph import Graph, Sink
 from engine.rewrite.equals import Equals
 from engine.rewrite.lengths import Lengths
 from engine.rewrite.products import Product, product_of

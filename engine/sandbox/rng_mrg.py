@@ -9,7 +9,7 @@ from typing import Any
 
 import engine.random as draws
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable, as_variable
+from engine.expression import OPS, Variable, as_variable
 from engine.ops.random_bits import next_state
 
 __all__ = ["MRG_RandomStreams"]

@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.config import config
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.graph import OPS, Constant, Variable, as_variable
-from engine.op import known_value
+from engine.expression import OPS, Constant, Variable, as_variable
+from engine.known import known_value
 from engine.shared import SharedVariable
 from engine.types import TensorType
 

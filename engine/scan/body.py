@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.errors import ParameterError, TypeMismatchError
-from engine.graph import OPS, Block, Constant, Variable, certain, leaves, substitute, walk
+from engine.expression import OPS, Block, Constant, Variable, certain, leaves, substitute, walk
 from engine.op import untested
 from engine.ops.loop import Loop
 from engine.scan.arguments import Returned, State, Walked

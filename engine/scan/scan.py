@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import Variable, as_variable
+from engine.expression import Variable, as_variable
 from engine.scan.arguments import Returned, State, Walked, listed, step_count
 from engine.scan.body import Body
 from engine.updates import OrderedUpdates

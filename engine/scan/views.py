@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Constant, Variable, as_variable
+from engine.expression import OPS, Constant, Variable, as_variable
 from engine.ops.changing import set_subtensor
 from engine.scan.arguments import listed, step_count
 from engine.scan.scan import Outputs, scan

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.config import config
 from engine.errors import ShapeError, TypeMismatchError
-from engine.graph import OPS, Constant, Variable, as_variable
+from engine.expression import OPS, Constant, Variable, as_variable
 from engine.ops.joining import split
 from engine.ops.shape import length, lengths_of
 from engine.types import TensorType, broadcast

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ParameterError, ShapeError
-from engine.graph import OPS, Variable, as_variable
+from engine.expression import OPS, Variable, as_variable
 from engine.ops.decompositions import svd as decomposed
 from engine.ops.determinants import det, slogdet
 from engine.ops.diagonals import alloc_diag, diag, extract_diag

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Variable, as_variable
+from engine.expression import OPS, Variable, as_variable
 from engine.ops.block_diagonal import block_diag
 from engine.ops.decompositions import cholesky
 from engine.ops.kronecker import kron

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import TypeMismatchError
+from engine.expression import OPS, Constant, Variable
 from engine.grad import grad
-from engine.graph import OPS, Constant, Variable
 from engine.types import FLOATS, TensorType
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.graph import Variable
+from engine.expression import Variable
 
 Array = np.ndarray[Any, Any]
 

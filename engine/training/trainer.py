@@ -10,7 +10,8 @@ import numpy as np
 from engine.codegen import compile_graph
 from engine.codegen.numpy import Interpreter, interpret
 from engine.errors import CompileError, ParameterError, ShapeError, TypeMismatchError
-from engine.graph import Graph, Variable
+from engine.expression import Variable
+from engine.graph import Graph
 from engine.inference import infer_types
 from engine.rewrite import Film, optimize
 from engine.training.ring import Ring

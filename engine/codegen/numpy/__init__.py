@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from engine.errors import EngineError, ShapeError
-from engine.graph import Apply, Block, Constant, Variable, certain, walk
+from engine.expression import Apply, Block, Constant, Variable, certain, walk
 
 Array = np.ndarray[Any, Any]
 Memory = list[Any]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 from engine.tensor.nnet import abstract_conv, bn, conv, conv3d2d, ctc, neighbours
 from engine.tensor.nnet.abstract_conv import (
     conv1d,

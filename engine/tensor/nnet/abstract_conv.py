@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.config import config
 from engine.errors import ParameterError, ShapeError
-from engine.graph import OPS, Constant, Variable, as_variable
+from engine.expression import OPS, Constant, Variable, as_variable
 from engine.ops.filtering import Convolution
 from engine.ops.windows import differ
 from engine.tensor.nnet.conv_shapes import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ParameterError, ShapeError
-from engine.graph import OPS, Variable, as_variable
+from engine.expression import OPS, Variable, as_variable
 from engine.ops.normalisation import batch_normalization as _normalized
 from engine.ops.normalisation import moments
 from engine.types import normalize_axes

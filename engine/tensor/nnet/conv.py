@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.graph import Variable
+from engine.expression import Variable
 from engine.tensor.nnet import abstract_conv
 from engine.tensor.nnet.conv_shapes import Border
 

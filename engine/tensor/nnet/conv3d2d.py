@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.graph import Variable, as_variable
+from engine.expression import Variable, as_variable
 from engine.tensor.nnet import abstract_conv
 
 __all__ = ["conv3d"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ParameterError
-from engine.graph import Constant, Variable
+from engine.expression import Constant, Variable
 from engine.ops.windows import differ
 from engine.types import Shape
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 
 __all__ = ["images2neibs", "neibs2images"]
 

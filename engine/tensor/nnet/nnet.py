@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import TypeMismatchError
-from engine.graph import OPS, Variable, as_variable
+from engine.expression import OPS, Variable, as_variable
 from engine.ops.random_bits import next_state
 from engine.random import RandomStreams
 

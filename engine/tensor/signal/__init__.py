@@ -1,6 +1,6 @@
 """Theano's `tensor.signal`, with PyTensor's convolutions of one signal with another."""
 
-from engine.graph import OPS
+from engine.expression import OPS
 from engine.tensor.signal import conv, pool
 
 __all__ = ["conv", "convolve1d", "convolve2d", "pool"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import TypeMismatchError
-from engine.graph import Variable, as_variable
+from engine.expression import Variable, as_variable
 from engine.tensor.nnet import abstract_conv
 from engine.tensor.nnet.conv_shapes import Border
 

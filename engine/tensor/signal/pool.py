@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ParameterError
-from engine.graph import OPS, Variable
+from engine.expression import OPS, Variable
 
 __all__ = ["max_pool_2d_same_size", "pool_1d", "pool_2d", "pool_3d"]
 
