@@ -26,15 +26,8 @@ from engine.errors import (
     UnusedInputError,
 )
 from engine.function import Function, function
-from engine.grad import (
-    Lop,
-    Rop,
-    grad,
-    hessian,
-    hessian_vector_product,
-    jacobian,
-    subgraph_grad,
-)
+from engine.grad import grad, subgraph_grad
+from engine.jacobian import Lop, Rop, hessian, hessian_vector_product, jacobian
 from engine.modes import Mode
 from engine.op_from_graph import OpFromGraph
 from engine.printing import debugprint, pp, tex

@@ -1,16 +1,8 @@
 """Theano's `gradient`: everything about derivatives under one roof."""
 
 from engine.errors import DisconnectedInputError, GradientError, NullGradientError
-from engine.grad import (
-    Lop,
-    NullGradient,
-    Rop,
-    grad,
-    hessian,
-    hessian_vector_product,
-    jacobian,
-    subgraph_grad,
-)
+from engine.grad import NullGradient, grad, subgraph_grad
+from engine.jacobian import Lop, Rop, hessian, hessian_vector_product, jacobian
 from engine.numeric_grad import numeric_grad, verify_grad
 from engine.ops.blocking import (
     disconnected_grad,

@@ -11,7 +11,8 @@ import pytest
 import engine.tensor as T
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
 from engine.expression import Variable
-from engine.grad import grad, hessian
+from engine.grad import grad
+from engine.jacobian import hessian
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]

@@ -17,8 +17,9 @@ from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import LinearAlgebraError, ParameterError, ShapeError, TypeMismatchError
 from engine.expression import OPS, Variable
-from engine.grad import Rop, grad
+from engine.grad import grad
 from engine.graph import Graph
+from engine.jacobian import Rop
 from engine.ops.matrices import adjoint, columns_scaled, triangle
 from engine.types import TensorType
 

@@ -14,8 +14,9 @@ from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError, ParameterError, ShapeError
 from engine.expression import OPS, Variable
-from engine.grad import Lop, Rop, grad
+from engine.grad import grad
 from engine.graph import Graph
+from engine.jacobian import Lop, Rop
 from engine.ops.einsum import parse
 from engine.rewrite.lengths import Lengths
 from engine.types import TensorType

@@ -16,7 +16,8 @@ import engine.ops  # noqa: F401 -- declares the ops
 from engine.config import config
 from engine.errors import ShapeError
 from engine.expression import OPS, Variable
-from engine.grad import Lop, Rop, grad, hessian, hessian_vector_product, jacobian
+from engine.grad import grad
+from engine.jacobian import Lop, Rop, hessian, hessian_vector_product, jacobian
 from engine.numeric_grad import numeric_grad, verify_grad
 from engine.ops.changing import inc_subtensor, set_subtensor
 from engine.ops.places import ravel_multi_index, unravel_index
