@@ -76,7 +76,8 @@ class TensorType:
     `shape` has an int for each known length and None for each unknown one; booleans are
     Theano's broadcast pattern (True is a known length of 1).  `broadcastable` tells which axes
     of length 1 stretch against longer ones; it is `length == 1` unless given.  An axis not
-    marked so is never stretched, even if it has length 1 when the graph runs.
+    marked so is never stretched, even if it has length 1 when the graph runs.  Who gives nothing
+    but a pattern has said the shape with it.  `name` is taken for Theano's sake and not kept.
     """
 
     dtype: str
@@ -88,15 +89,17 @@ class TensorType:
     def __init__(
         self,
         dtype: Any,
-        shape: Sequence[int | bool | None] = (),
+        shape: Sequence[int | bool | None] | None = None,
         broadcastable: Sequence[bool] | None = None,
+        name: str | None = None,
     ) -> None:
         name = dtype if isinstance(dtype, str) and dtype in EVERY else np.dtype(dtype).name
         if name not in EVERY:
             raise TypeMismatchError(
                 f"There is no tensor of dtype {name}.", expected=", ".join(DTYPES), got=name
             )
-        lengths = tuple(_length(n) for n in shape)
+        given = broadcastable if shape is None else shape
+        lengths = tuple(_length(n) for n in given or ())
         object.__setattr__(self, "dtype", name)
         object.__setattr__(self, "shape", lengths)
         pattern = (n == 1 for n in lengths) if broadcastable is None else broadcastable
@@ -332,6 +335,15 @@ def literal_dtype(value: bool | int | float | complex) -> str:
         return complex_dtype(config.floatX)
     exact = float(np.float32(value)) == value or value != value
     return "float32" if custom and exact and config.floatX == "float64" else config.floatX
+
+
+def lone_dtype(value: bool | int | float | complex) -> str:
+    """The dtype of a Python number that is the value of a whole tensor: int64 or floatX.
+
+    Beside no other tensor there is no narrow dtype to be kept.
+    """
+    dtype = literal_dtype(value)
+    return "int64" if dtype in SMALL else config.floatX if dtype in FLOATS else dtype
 
 
 def widens_silently(inputs: Sequence[str], result: str) -> bool:

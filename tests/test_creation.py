@@ -63,6 +63,18 @@ def test_full_has_numpy_s_order_and_alloc_has_theano_s() -> None:
     refused(lambda: T.alloc(v, n, 2.0), TypeMismatchError, "A length must be a whole number")
 
 
+def test_a_number_that_fills_a_tensor_is_int64_or_floatx(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = T.lscalar("n")
+    for fill in (lambda v: T.alloc(v, n, 3), lambda v: T.full((2, n), v)):
+        assert [fill(v).dtype for v in (0.0, 1.1, 1, True)] == ["float64"] * 2 + ["int64", "bool"]
+        assert fill(np.float32(0)).dtype == "float32"
+        assert fill(T.constant(0)).dtype == "int8"
+    squares = T.set_subtensor(T.alloc(0.0, n, 3)[:, 1:], T.dmatrix("x") ** 2)
+    np.testing.assert_array_equal(squares.eval({n: 1, "x": [[0.1, 3]]}), [[0, 0.1**2, 9]])
+    monkeypatch.setattr(config, "floatX", "float32")
+    assert T.alloc(0.0, n).dtype == "float32"
+
+
 def test_slope_of_what_is_stretched() -> None:
     r, n = T.drow("r"), T.lscalar("n")
     cost = (T.alloc(r, n, 2, 3) * T.constant(M)).sum()

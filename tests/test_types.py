@@ -280,3 +280,9 @@ def test_a_number_too_large_for_any_integer_is_refused_in_words() -> None:
 
 def test_complex_numbers_know_their_parts() -> None:
     assert {T.real(T.TensorType(d)()).dtype for d in COMPLEX} == {"float32", "float64"}
+
+
+def test_a_pattern_alone_says_the_shape() -> None:
+    kind = TensorType("float64", broadcastable=(False, True), name="columns")
+    assert kind == TensorType("float64", (None, 1))
+    assert kind(name="x").name == "x"

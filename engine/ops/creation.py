@@ -10,7 +10,7 @@ from engine.expression import OPS, Constant, Variable, as_variable
 from engine.makers import composed, unbroadcast
 from engine.op import Example, Op, Param, Port
 from engine.ops.shape import check_lengths, check_sizes, known_lengths, lengths_of
-from engine.types import COMPLEX, EVERY, TensorType, shape_text
+from engine.types import COMPLEX, EVERY, TensorType, is_literal, lone_dtype, shape_text
 
 CATEGORY = "Creation"
 
@@ -78,7 +78,8 @@ full = Op(
 def _allocated(value: Any, *shape: Any, lengths: Sequence[Any] = ()) -> Variable:
     """The lengths one by one, or the shape as one argument."""
     given = lengths_of(shape[0] if len(shape) == 1 else shape or lengths)
-    return alloc.each(value, given)[0]
+    filling = Constant(value, lone_dtype(value)) if is_literal(value) else value
+    return alloc.each(filling, given)[0]
 
 
 alloc: Op = Op(

@@ -13,7 +13,7 @@ from engine.errors import ShapeError, TypeMismatchError
 from engine.expression import OPS, Constant, Variable, as_variable
 from engine.ops.joining import split
 from engine.ops.shape import length, lengths_of
-from engine.types import TensorType, broadcast
+from engine.types import TensorType, broadcast, is_literal, lone_dtype
 
 __all__ = [
     "as_tensor",
@@ -81,7 +81,9 @@ def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Variable:
     shape: an int or integer scalar, a list in which both may be mixed, or a vector.
     """
     value = as_variable(fill_value)
-    if dtype is not None:
+    if is_literal(fill_value):
+        value = Constant(fill_value, dtype or lone_dtype(fill_value))
+    elif dtype is not None:
         value = Constant(value.data, dtype) if isinstance(value, Constant) else value.astype(dtype)
     lengths = lengths_of(shape)
     fixed = tuple(int(n.data) for n in lengths if isinstance(n, Constant))
