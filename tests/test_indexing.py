@@ -201,6 +201,13 @@ def shape_of(out: Variable) -> str:
     return " ".join(("?" if n is None else str(n)) + "*" * b for n, b in lengths)
 
 
+def test_a_list_with_a_slice_is_read_as_a_tuple() -> None:
+    x, n = T.dmatrix("x"), T.lscalar("n")
+    out = x[[slice(None), slice(None, n)]]
+    np.testing.assert_array_equal(value_of(out, {x: np.eye(3), n: 2}), np.eye(3)[:, :2])
+    assert x[[slice(1, None)]].ndim == 2
+
+
 def test_lengths_are_known_where_they_follow() -> None:
     x = T.TensorType("float64", (5, None, 1))("x")
     y = T.TensorType("float64", (3, None))("y")
@@ -399,7 +406,7 @@ def test_what_is_no_index_is_told_when_it_is_written() -> None:
         (True, TypeError, "A truth value is no index"),
         (T.eq(f, 1), TypeError, "A truth value is no index"),
         ("name", TypeError, "'name' is no index"),
-        ([0, slice(None)], TypeError, "is no index"),
+        ([0, "name"], TypeError, "is no index"),
         ((0, 0, 0), IndexError, "3 indices are too many for 2 axes"),
         ((T.gt(x, 0), 0), IndexError, "3 indices are too many for 2 axes"),
         ((Ellipsis, 0, Ellipsis), ValueError, "only one ellipsis"),
@@ -577,6 +584,23 @@ def test_one_hot() -> None:
         value_of(out, {y: [0, -1]})
     with pytest.raises(TypeError, match="whole numbers"):
         T.to_one_hot(T.dvector("d"), 4)
+
+
+def test_one_hot_of_a_number_of_classes_that_is_computed() -> None:
+    y, n, x = T.ivector("y"), T.lscalar("n"), T.dmatrix("x")
+    out = T.extra_ops.to_one_hot(y, n)
+    assert (out.dtype, shape_of(out)) == ("float64", "? ?")
+    np.testing.assert_array_equal(value_of(out, {y: [3, 0, 0], n: 4}), np.eye(4)[[3, 0, 0]])
+    rows, value = T.imatrix("rows"), np.eye(3)
+    out_of_rows = T.to_one_hot(rows, x.shape[1], "int8")
+    assert value_of(out_of_rows, {rows: [[1]], x: value}).tolist() == [[[0, 1, 0]]]
+    assert value_of(out, {y: [], n: 2}).shape == (0, 2)
+    assert shape_of(T.to_one_hot(y, T.constant(value).shape[1])) == "? 3"
+    for wrong in (4, -1):
+        with pytest.raises(AssertionError, match="that of no class"):
+            value_of(out, {y: [0, wrong], n: 4})
+    with pytest.raises(TypeError, match="whole numbers"):
+        T.to_one_hot(x, n)
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2), (3, 3, 3), (0, 2)])

@@ -118,9 +118,11 @@ def index(x: Variable, key: Any) -> Variable:
     """`x[key]`, read as NumPy reads it; any number in it may be a variable of the graph.
 
     That is integers, slices, None, Ellipsis, arrays of integers and masks of bools, one for each
-    axis or in a tuple.
+    axis or in a tuple.  A list with a slice in it is no array, and read as a tuple.
     """
     given: list[Variable] = []
+    if isinstance(key, list) and any(isinstance(k, slice) for k in key):
+        key = tuple(key)
     entries = [_entry(k, given) for k in (key if isinstance(key, tuple) else (key,))]
     if entries.count(REST) == 1 and entries[-1] == REST:
         entries.pop()

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.config import config
 from engine.errors import IndexOutOfRangeError, ShapeError, TypeMismatchError
 from engine.expression import OPS, Variable, as_variable
+from engine.known import known_value
 from engine.makers import composed, unbroadcast, zero_gradient
 from engine.op import Example, Op, Param, Port
 from engine.ops.indexing import CATEGORY
@@ -382,9 +384,23 @@ to_one_hot_op = Op(
 )
 
 
-def to_one_hot(y: Any, nb_class: int, dtype: str | None = None) -> Variable:
+def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Variable:
     """For each class number a row of floatX that is 1 at the place of the class, 0 elsewhere.
 
-    nb_class: how many classes there are; numbers outside are an error when it runs.
+    nb_class: how many classes there are, which may be computed; numbers outside are an error
+    when it runs.
     """
-    return to_one_hot_op(y, nb_class, dtype or "floatX")
+    made = dtype or "floatX"
+    if not isinstance(nb_class, Variable):
+        return to_one_hot_op(y, nb_class, made)
+    known = known_value(nb_class)
+    if known is not None:
+        return to_one_hot_op(y, int(known), made)
+    classes = as_variable(y)
+    if classes.dtype not in DISCRETE:
+        check_whole(classes.type, "y")
+    valid = OPS["and_"](OPS["ge"](classes, 0), classes < nb_class).all()
+    classes = OPS["assert_true"](classes, [valid], "A number in y is that of no class.")
+    places = OPS["arange"](nb_class).dimshuffle(*["x"] * classes.ndim, 0)
+    rows = OPS["eq"](OPS["shape_padright"](classes), places)
+    return OPS["cast"](rows, config.floatX if dtype is None else dtype)
