@@ -290,3 +290,67 @@ def test_inputs_that_cannot_be() -> None:
         OPS["max_pool_rop"](four, TensorType("float64", (4, 3))(), (2, 2))
     with pytest.raises(ShapeError, match="but output_grad has the shape"):
         OPS["average_pool_grad"](four, [4, 4], (2, 2))
+
+
+# Windows that are computed.
+
+
+@given(poolings())
+def test_windows_may_be_computed(case: tuple[Array, dict[str, Any]]) -> None:
+    x, params = case
+    rank = len(params["ws"])
+    names = [n for n in ("ws", "stride", "pad") if params[n] is not None]
+    pool = getattr(T.signal.pool, f"pool_{rank}d")
+    v, numbers = T.TensorType("float64", (None,) * x.ndim)("v"), T.lvectors(names)
+    known = pool(v, **params)
+    computed = pool(v, **{**params, **dict(zip(names, numbers, strict=True))})
+    cost = (known * T.arange(known.size).reshape(known.shape)).sum()
+    other = (computed * T.arange(computed.size).reshape(computed.shape)).sum()
+    f = function([v, *numbers], [computed, grad(other, v)])
+    expected = function([v], [known, grad(cost, v)])(x)
+    for found, value in zip(f(x, *(params[n] for n in names)), expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-12, atol=1e-9)
+
+
+def test_a_pyramid_of_windows_covers_any_image() -> None:
+    x = T.dtensor4("x")
+    ws = tuple((n + 2) // 3 for n in x.shape[2:])
+    out = pool_2d(x, ws=ws, stride=tuple(n // 3 for n in x.shape[2:]), ignore_border=True)
+    image = RNG.random((1, 2, 7, 9))
+    found = out.eval({x: image})
+    assert found.shape == (1, 2, 3, 3)
+    assert found[0, 1, 1, 2] == image[0, 1, 2:5, 6:9].max()
+    assert pool_2d(T.constant(image), ws=[T.constant(2), 2], ignore_border=True).owner.op.name == (
+        "pool_2d"
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float16", "float32", "complex64"])
+def test_computed_windows_keep_the_dtypes(mode: Any, dtype: str) -> None:
+    if mode == "max" and dtype == "complex64":
+        with pytest.raises(TypeMismatchError, match="no greatest"):
+            pool_2d(T.tensor(dtype, (None, None)), T.lvector(), ignore_border=True)
+        return
+    x, ws = T.constant(np.arange(12).reshape(3, 4).astype(dtype)), T.lvector("ws")
+    computed = pool_2d(x, ws, ignore_border=False, mode=mode)
+    known = pool_2d(x, (2, 3), ignore_border=False, mode=mode)
+    assert computed.dtype == known.dtype
+    np.testing.assert_allclose(computed.eval({ws: [2, 3]}), known.eval())
+
+
+def test_computed_windows_that_cannot_be() -> None:
+    x, ws, s, p = T.dmatrix("x"), *T.lvectors("ws", "s", "p")
+    out = pool_2d(x, ws, ignore_border=True, stride=s, pad=p)
+    for numbers in (([0, 2], [1, 1], [0, 0]), ([2, 2], [1, 0], [0, 0]), ([2, 2], [1, 1], [2, 0])):
+        with pytest.raises(AssertionError, match="Windows and strides are 1 or more"):
+            out.eval({x: np.eye(4), **dict(zip((ws, s, p), numbers, strict=True))})
+    with pytest.raises(AssertionError, match="needs ignore_border"):
+        pool_2d(x, (2, 2), ignore_border=False, pad=p).eval({x: np.eye(4), p: [1, 1]})
+    with pytest.raises(ShapeError, match="2 axes to pool along"):
+        pool_2d(T.dvector(), ws, ignore_border=True)
+    with pytest.raises(ParameterError, match="mode cannot be"):
+        pool_2d(x, ws, ignore_border=True, mode="least")
+    with pytest.raises(TypeMismatchError, match="whole number"):
+        pool_2d(x, T.dvector(), ignore_border=True)
+    assert pool_2d(T.zeros((0, 3)), ws, ignore_border=False).eval({ws: [2, 2]}).shape == (0, 2)

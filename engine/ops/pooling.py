@@ -139,7 +139,7 @@ class Pooling:
         lengths = x.shape[x.ndim - self.rank :]
         slides = self.slides(lengths)
         if self.mode == "max":
-            return _folded(padded(x, slides, _least(x.dtype)), slides, np.maximum)
+            return _folded(padded(x, slides, least(x.dtype)), slides, np.maximum)
         dtype = pooled_dtype(self.mode, x.dtype.name)
         total = _folded(padded(x.astype(_working(dtype)), slides), slides, np.add)
         if self.mode in AVERAGES:
@@ -169,7 +169,7 @@ class Pooling:
         """Each element of g added to all places where its window of x has its greatest element."""
         self.check_output(x.shape, g.shape)
         slides = self.slides(x.shape[x.ndim - self.rank :])
-        wide = padded(x, slides, _least(x.dtype))
+        wide = padded(x, slides, least(x.dtype))
         greatest = _folded(wide, slides, np.maximum)
         out = np.zeros(wide.shape, _working(g.dtype.name))
         for at in self._elements(slides, greatest.shape):
@@ -180,7 +180,7 @@ class Pooling:
         """The sum of v over all places where a window of x has its greatest element."""
         _check_alike(x.shape, v.shape)
         slides = self.slides(x.shape[x.ndim - self.rank :])
-        wide, values = padded(x, slides, _least(x.dtype)), padded(v, slides)
+        wide, values = padded(x, slides, least(x.dtype)), padded(v, slides)
         greatest = _folded(wide, slides, np.maximum)
         out = np.zeros(greatest.shape, _working(v.dtype.name))
         for at in self._elements(slides, greatest.shape):
@@ -210,7 +210,7 @@ def _along(x: Array, axis: int, part: slice) -> Array:
     return part_of(x, (..., part, *(slice(None),) * (-axis - 1)))
 
 
-def _least(dtype: np.dtype[Any]) -> Any:
+def least(dtype: np.dtype[Any]) -> Any:
     """What no number of the dtype is less than."""
     if dtype.kind == "f":
         return -np.inf

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ParameterError
 from engine.expression import OPS, Variable
+from engine.ops.computed_windows import Numbers, known_numbers, pool_by_computed_windows
 
 __all__ = ["max_pool_2d_same_size", "pool_1d", "pool_2d", "pool_3d"]
 
 max_pool_2d_same_size = OPS["max_pool_2d_same_size"]
-
-Numbers = Sequence[int] | None
 
 
 def pool_1d(
@@ -45,6 +43,7 @@ def pool_2d(
     are left out (True) or cut (False); say which.  stride: from window to window, a window if
     None.  pad: what is put at both ends of each axis, only where borders are ignored.
     mode: 'max', 'sum', 'average_inc_pad', 'average_exc_pad'.
+    The numbers may be variables, one for each axis or in a vector.
     ds, st, padding: older names of ws, stride, pad.
     """
     ws, stride = _renamed("ws", ws, "ds", ds), _renamed("stride", stride, "st", st)
@@ -100,4 +99,12 @@ def _pooled(
             "Windows that reach over the end are cut; say whether to ignore_border.",
             stacklevel=3,
         )
+    ws, stride, pad = map(known_numbers, (ws, stride, pad))
+    if any(map(_is_computed, (ws, stride, pad))):
+        rank = int(op[-2])
+        return pool_by_computed_windows(input, rank, ws, bool(ignore_border), stride, pad, mode)
     return OPS[op](input, ws, bool(ignore_border), stride, pad, mode)
+
+
+def _is_computed(given: Numbers) -> bool:
+    return isinstance(given, Variable) or any(isinstance(v, Variable) for v in given or ())
