@@ -353,7 +353,12 @@ def _conjugate(g: Variable) -> Variable:
 
 
 def _fit(g: Variable, v: Variable) -> Variable:
-    """The gradient in the dtype of its variable, where that is no integer."""
+    """The gradient with the pattern of its variable, and with the dtype where that is no integer.
+
+    So an update by a gradient has the type of the variable that it updates.
+    """
+    if g.broadcastable != v.broadcastable and g.ndim == v.ndim:
+        g = OPS["patternbroadcast"](g, v.broadcastable)
     if g.dtype == v.dtype or v.dtype in DISCRETE:
         return g
     if g.dtype in COMPLEX and v.dtype not in COMPLEX:

@@ -18,6 +18,7 @@ from engine import (
     gradient,
     hessian,
     jacobian,
+    shared,
 )
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
@@ -488,3 +489,17 @@ def test_nothing_is_computed_for_what_has_no_slope() -> None:
     assert not {"exp", "floor", "multiply_no_nan"} & {node.op.name for node in graph.applies}
     found = interpret(graph.outputs, {x: [1.5, -2], w: [1, 1]})
     assert [v.tolist() for v in found] == [[0, 1], [0, 0]]
+
+
+def test_a_gradient_stretches_where_its_variable_does() -> None:
+    x = T.dtensor4("x")
+    w = shared(np.ones((2, 1, 1, 3)), broadcastable=(False, True, True, False))
+    cost = T.nnet.conv2d(x, w).sum()
+    by_w = grad(cost, w)
+    assert by_w.broadcastable == w.broadcastable
+    step = function([x], [], updates=[(w, w - by_w)])
+    step(np.ones((1, 1, 2, 4)))
+    np.testing.assert_array_equal(w.get_value(), np.full((2, 1, 1, 3), -3.0))
+    column = T.dcol("column")
+    pooled = T.signal.pool.pool_2d(column, (2, 1), ignore_border=True, mode="sum")
+    assert grad(pooled.sum(), column).broadcastable == (False, True)
