@@ -11,8 +11,7 @@ Theano's names are the public interface:
 """
 
 from engine import compile as compile
-from engine import gradient, ifelse, sandbox, scan_module
-from engine import scan_module as scan_utils
+from engine import gof, gradient, ifelse, sandbox, scan_module
 from engine.arguments import In, Out
 from engine.checkpoint import checkpoint
 from engine.clone import clone
@@ -25,6 +24,7 @@ from engine.errors import (
     NullGradientError,
     UnusedInputError,
 )
+from engine.expression import Apply, Constant, Variable
 from engine.function import Function, function
 from engine.grad import grad, subgraph_grad
 from engine.jacobian import Lop, Rop, hessian, hessian_vector_product, jacobian
@@ -33,6 +33,7 @@ from engine.op_from_graph import OpFromGraph
 from engine.printing import debugprint, pp, tex
 from engine.profile import ProfileStats
 from engine.scan import foldl, foldr, map, reduce, scan, scan_checkpoints
+from engine.scan_module import scan_utils
 from engine.shared import SharedVariable, shared
 from engine.tensor import TensorType
 from engine.test_values import get_test_value
@@ -41,6 +42,8 @@ from engine.updates import OrderedUpdates
 
 __all__ = [
     "DTYPES",
+    "Apply",
+    "Constant",
     "DisconnectedInputError",
     "EngineError",
     "Function",
@@ -58,6 +61,7 @@ __all__ = [
     "SharedVariable",
     "TensorType",
     "UnusedInputError",
+    "Variable",
     "checkpoint",
     "clone",
     "compile",
@@ -67,6 +71,7 @@ __all__ = [
     "foldr",
     "function",
     "get_test_value",
+    "gof",
     "grad",
     "gradient",
     "hessian",

@@ -562,6 +562,40 @@ def test_a_gradient_of_the_wrong_shape_is_refused() -> None:
         OPS["conv2d_grad_wrt_inputs"](t, w, T.dvector())
 
 
+def test_theano_s_classes_are_the_functions_with_parameters() -> None:
+    x, w = normal(2, 3, 6, 5), normal(4, 3, 3, 2)
+    options: dict[str, Any] = {"subsample": (2, 1), "border_mode": (1, 0), "filter_flip": False}
+    t = value(conv.conv2d, x, w, **options)
+    made = conv.AbstractConv2d(x.shape, w.shape, **options)
+    np.testing.assert_allclose(value(made, x, w), t)
+
+    by_inputs = conv.AbstractConv2d_gradInputs(x.shape, w.shape, **options)
+    expected = value(lambda t, w: conv.conv2d_grad_wrt_inputs(t, w, x.shape, **options), t, w)
+    lengths, rows = T.lvector("lengths"), T.lscalar("rows")
+    for shape, values in (
+        (x.shape[2:], {}),
+        (T.constant(x.shape[2:]), {}),
+        (lengths, {lengths: x.shape[2:]}),
+        ((rows, 5), {rows: 6}),
+    ):
+        found = by_inputs(T.constant(w), T.constant(t), shape)
+        np.testing.assert_allclose(found.eval(values), expected)
+
+    by_weights = conv.AbstractConv2d_gradWeights(kshp=w.shape, **options)
+    expected = value(lambda x, t: conv.conv2d_grad_wrt_weights(x, t, w.shape, **options), x, t)
+    found = by_weights(T.constant(x), T.constant(t), w.shape[2:])
+    assert found.type.shape == w.shape
+    np.testing.assert_allclose(found.eval(), expected)
+
+    volume, filters = normal(1, 2, 3, 4, 5), normal(2, 2, 2, 2, 2)
+    t3 = value(conv.conv3d, volume, filters)
+    np.testing.assert_allclose(value(conv.AbstractConv3d(), volume, filters), t3)
+    back = conv.AbstractConv3d_gradInputs()(T.constant(filters), T.constant(t3), volume.shape[2:])
+    assert back.type.shape == volume.shape
+    onto = conv.AbstractConv3d_gradWeights()(T.constant(volume), T.constant(t3), (2, 2, 2))
+    assert onto.eval().shape == filters.shape
+
+
 # Upsampling.
 
 

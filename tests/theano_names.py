@@ -24,6 +24,8 @@ FAMILIES: dict[str, list[str]] = {
         *(f"T.{letter}{kind}" for letter in PREFIXES for kind in KINDS),
         *(f"T.{letter}{kind}" for letter in ("", "f", "d", "i", "l") for kind in PLURALS),
         *_names("T", "TensorType tensor as_tensor_variable as_tensor constant cast"),
+        *_names("T", "TensorVariable TensorConstant sharedvar.TensorSharedVariable"),
+        "Variable", "Constant", "Apply",
     ],
     "arithmetic": _names(
         "T",
@@ -135,7 +137,9 @@ FAMILIES: dict[str, list[str]] = {
             """conv2d conv3d separable_conv2d separable_conv3d conv2d_grad_wrt_inputs
             conv2d_grad_wrt_weights conv3d_grad_wrt_inputs conv3d_grad_wrt_weights causal_conv1d
             bilinear_kernel_1D bilinear_kernel_2D bilinear_upsampling frac_bilinear_upsampling
-            get_conv_output_shape""",
+            get_conv_output_shape AbstractConv2d AbstractConv2d_gradInputs
+            AbstractConv2d_gradWeights AbstractConv3d AbstractConv3d_gradInputs
+            AbstractConv3d_gradWeights""",
         ),
         "T.nnet.conv.conv2d",
         "T.signal.conv.conv2d",
@@ -173,6 +177,7 @@ FAMILIES: dict[str, list[str]] = {
     "loops": [
         "scan", "map", "reduce", "foldl", "foldr", "clone", "scan_module.until",
         "scan_checkpoints", "compile.builders.OpFromGraph",
+        "scan_module.scan_utils.equal_computations",
     ],
     "functions": [
         "function", "In", "Out", "shared", "OpFromGraph", "Mode", "OrderedUpdates", "pp",
@@ -180,6 +185,7 @@ FAMILIES: dict[str, list[str]] = {
         "compile.monitormode.MonitorMode", "compile.monitormode.detect_nan", "compile.ops.as_op",
     ],
     "seeing": [
+        *_names("gof.graph", "inputs ancestors io_toposort is_same_graph"),
         *_names("printing", "debugprint Print pp pydotprint"),
         "T.opt.Assert",
     ],

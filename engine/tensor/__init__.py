@@ -44,12 +44,15 @@ from engine.tensor.basic import (
     vertical_stack,
     zeros,
 )
+from engine.tensor.var import TensorConstant, TensorVariable
 from engine.types import KINDS, PREFIXES, TensorType, shape_text
 
 __all__ = [
     "Lop",
     "Rop",
+    "TensorConstant",
     "TensorType",
+    "TensorVariable",
     "as_tensor",
     "as_tensor_variable",
     "broadcast_arrays",
@@ -117,10 +120,11 @@ def _maker(name: str) -> Callable[..., Variable] | None:
 
 
 def _several(make: Callable[..., Variable]) -> Callable[..., list[Variable]]:
-    def made(*names: str | int) -> list[Variable]:
+    def made(*names: Any) -> list[Variable]:
         if len(names) == 1 and isinstance(names[0], int):
             return [make() for _ in range(names[0])]
-        return [make(str(name)) for name in names]
+        # One text names a variable by each letter, as in `x, y = T.matrices("xy")`.
+        return [make(str(name)) for name in (names[0] if len(names) == 1 else names)]
 
     return made
 
@@ -143,3 +147,5 @@ def __dir__() -> list[str]:
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
+
+del globals()["var"]  # imported as a module, but T.var is the variance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from engine.config import config
 from engine.errors import ParameterError, ShapeError
 from engine.expression import OPS, Constant, Variable, as_variable
 from engine.ops.filtering import Convolution
+from engine.ops.shape import lengths_of
 from engine.ops.windows import differ
 from engine.tensor.nnet.conv_shapes import (
     Border,
@@ -28,6 +29,12 @@ from engine.tensor.nnet.conv_shapes import (
 from engine.types import Shape, shape_text
 
 __all__ = [
+    "AbstractConv2d",
+    "AbstractConv2d_gradInputs",
+    "AbstractConv2d_gradWeights",
+    "AbstractConv3d",
+    "AbstractConv3d_gradInputs",
+    "AbstractConv3d_gradWeights",
     "bilinear_kernel_1D",
     "bilinear_kernel_2D",
     "bilinear_upsampling",
@@ -373,6 +380,87 @@ def _told(name: str, v: Variable, shape: Lengths | None) -> Shape:
             got=shape_text(told),
         )
     return tuple(b if a is None else a for a, b in zip(told, v.type.shape, strict=True))
+
+
+# Theano's classes of these ops: made with the parameters, then called on variables.
+
+
+class _AbstractConv:
+    """A convolution of some rank with its parameters, which are those of conv2d."""
+
+    rank: ClassVar[int]
+
+    def __init__(
+        self,
+        imshp: Lengths | None = None,
+        kshp: Lengths | None = None,
+        border_mode: Border = "valid",
+        subsample: Sequence[int] | None = None,
+        filter_flip: bool = True,
+        filter_dilation: Sequence[int] | None = None,
+        num_groups: int = 1,
+        unshared: bool = False,
+    ) -> None:
+        ones = (1,) * self.rank
+        strides, dilation = subsample or ones, filter_dilation or ones
+        self.imshp, self.kshp = imshp, kshp
+        self.params = _params(
+            self.rank, border_mode, strides, filter_flip, dilation, num_groups, unshared
+        )
+
+    def _whole(self, told: Lengths | None, shape: Any) -> Lengths:
+        """The shape whose last lengths are given, as one vector or one by one."""
+        return (*(told or (None,) * (2 + self.rank))[: -self.rank], *lengths_of(shape, self.rank))
+
+
+class AbstractConv2d(_AbstractConv):
+    """conv2d with its parameters."""
+
+    rank = 2
+
+    def __call__(self, img: Any, kern: Any) -> Variable:
+        """The convolution of images with filters."""
+        return _convolved(self.rank, img, kern, self.imshp, self.kshp, self.params)
+
+
+class AbstractConv3d(AbstractConv2d):
+    """conv3d with its parameters."""
+
+    rank = 3
+
+
+class AbstractConv2d_gradInputs(_AbstractConv):  # noqa: N801 -- Theano's
+    """conv2d_grad_wrt_inputs with its parameters."""
+
+    rank = 2
+
+    def __call__(self, kern: Any, topgrad: Any, shape: Any) -> Variable:
+        """The gradient by the images, of which `shape` has the lengths of the last axes."""
+        whole = self._whole(self.imshp, shape)
+        return _by_inputs(self.rank, topgrad, kern, whole, self.kshp, self.params)
+
+
+class AbstractConv3d_gradInputs(AbstractConv2d_gradInputs):  # noqa: N801 -- Theano's
+    """conv3d_grad_wrt_inputs with its parameters."""
+
+    rank = 3
+
+
+class AbstractConv2d_gradWeights(_AbstractConv):  # noqa: N801 -- Theano's
+    """conv2d_grad_wrt_weights with its parameters."""
+
+    rank = 2
+
+    def __call__(self, img: Any, topgrad: Any, shape: Any) -> Variable:
+        """The gradient by the filters, of which `shape` has the lengths of the last axes."""
+        whole = self._whole(self.kshp, shape)
+        return _by_weights(self.rank, img, topgrad, whole, self.imshp, self.params)
+
+
+class AbstractConv3d_gradWeights(AbstractConv2d_gradWeights):  # noqa: N801 -- Theano's
+    """conv3d_grad_wrt_weights with its parameters."""
+
+    rank = 3
 
 
 # Upsampling.

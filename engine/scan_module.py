@@ -1,6 +1,0 @@
-"""Theano's `scan_module`: loops, and how they end early."""
-
-from engine.clone import clone
-from engine.scan import foldl, foldr, map, reduce, scan, scan_checkpoints, until
-
-__all__ = ["clone", "foldl", "foldr", "map", "reduce", "scan", "scan_checkpoints", "until"]
