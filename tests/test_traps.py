@@ -65,6 +65,14 @@ def _() -> None:
     assert (T.bscalar("b") ** 7).dtype == "int8"
 
 
+@row("`T.alloc(0., n)`")
+def _() -> None:
+    n = T.lscalar("n")
+    assert [T.alloc(v, n).dtype for v in (0.0, 0)] == ["float64", "int64"]
+    squares = T.set_subtensor(T.alloc(0.0, n)[:1], T.dvector("x"))
+    assert squares.eval({n: 2, "x": [0.1]}).tolist() == [0.1, 0]
+
+
 @row("`x // 0`, `x % 0` of ints")
 def _() -> None:
     found = at(lambda x, y: [x // y, x % y], np.array([7, -7], "int32"), np.array([0, 0], "int32"))
@@ -182,6 +190,18 @@ def _() -> None:
     weights = np.array([1.0, 10])
     found = at(lambda v: grad((T.set_subtensor(T.zeros(2)[[1, 1]], v) * 3).sum(), v), weights)
     assert found.tolist() == [0, 3]
+
+
+@row("float64 put into a part of float32")
+def _() -> None:
+    with pytest.raises(TypeMismatchError, match="would lose precision"):
+        T.set_subtensor(T.fvector()[0], T.dscalar())
+
+
+@row("`x.shape[1]` of a vector")
+def _() -> None:
+    with pytest.raises(IndexError, match="outside axis 0"):
+        T.dvector().shape[1]
 
 
 @row("a list of bools as an index")
