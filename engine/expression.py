@@ -226,10 +226,16 @@ class Variable:
         return OPS["ge"](self, other)
 
     def __bool__(self) -> bool:
-        raise TypeMismatchError(
-            f"{self!r} has no truth value while the graph is built.",
-            hint="Use T.switch or ifelse, and T.and_, T.or_ in place of and, or.",
-        )
+        """True, so that `if mask:` asks whether there is one; no bools, as what they are is asked.
+
+        So `a < b < c`, `x > 0 and x < 1`, `max(x, y)` are errors and not silently wrong.
+        """
+        if self.dtype == "bool":
+            raise TypeMismatchError(
+                f"{self!r} has no truth value while the graph is built.",
+                hint="Use T.switch or ifelse, T.and_, T.or_ in place of and, or; or `is not None`.",
+            )
+        return True
 
     def __iter__(self) -> Iterator[Variable]:
         """The parts along the first axis, if its length is known: `rows, columns = x.shape`."""

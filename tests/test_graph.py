@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import networkx as nx
 import numpy as np
 import pytest
 
 import engine.tensor as T
-from engine import function
+from engine import function, shared
 from engine.codegen.numpy import interpret
 from engine.errors import TypeMismatchError
 from engine.expression import Apply, Variable, walk
@@ -93,10 +95,25 @@ def test_execution_order_depends_only_on_structure() -> None:
     assert names() == names() == ["exp", "log", "mul", "sin", "add"]
 
 
-def test_variables_are_no_truth_values_and_cannot_be_changed() -> None:
+def test_what_is_there_is_true_but_truth_values_are_not_known_yet() -> None:
+    x, y, there = T.dscalar("x"), T.iscalar("y"), T.scalar("there", dtype="bool")
+    for variable in (x, T.zeros(3), T.constant(0), x - x, shared(0.0)):
+        assert bool(variable)
+    questions: list[Callable[[], object]] = [
+        lambda: 0 < x < 1,
+        lambda: x > 0 and x < 1,
+        lambda: max(x, y),
+        lambda: not T.eq(x, y),
+        lambda: bool(there),
+        lambda: bool(shared(False)),
+    ]
+    for ask in questions:
+        with pytest.raises(TypeError, match=r"truth value(.|\n)*switch"):
+            ask()
+
+
+def test_variables_cannot_be_iterated_over_nor_changed() -> None:
     x = T.dvector("x")
-    with pytest.raises(TypeError, match="truth value"):
-        bool(x)
     with pytest.raises(TypeError, match=r"scan.*|iterated"):
         sum(x)
     with pytest.raises(TypeError, match="set_subtensor"):

@@ -1,0 +1,7 @@
+"""Theano's old name for `tensor.signal.pool`."""
+
+from engine.tensor.signal.pool import max_pool_2d_same_size, pool_2d
+
+max_pool_2d = pool_2d
+
+__all__ = ["max_pool_2d", "max_pool_2d_same_size"]
