@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import engine.tensor as T
-from engine import compile, config, function, shared
+from engine import compile, config, function, grad, scan, shared
 from engine.compile.debugmode import BadThunkOutput
 from engine.errors import (
     BadDestroyMap,
@@ -39,8 +39,9 @@ from engine.modes import (
     register_mode,
 )
 from engine.op import Example, Op, Port
-from engine.rewrite import RULES
+from engine.rewrite import DROPS_ROWS, RULES
 from engine.rewrite.canonicalize import canonicalize
+from engine.tensor.shared_randomstreams import RandomStreams
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]
@@ -191,6 +192,41 @@ def test_debug_mode_leaves_branches_alone_that_are_not_taken() -> None:
         f(1, [7.0])
 
 
+def test_debug_mode_compares_only_the_rows_that_are_read(wrong_rule: str) -> None:
+    x, w, n = T.dvector("x"), T.dscalar("w"), T.iscalar("n")
+    (a, b), _ = scan(lambda a, b: [a * w, b + a], outputs_info=[x, x], n_steps=n)
+    outputs = [a[-1], b[-2:].sum(), b[-1] - b[-2], grad(a[-1].sum(), w)]
+    f = function([x, w, n], outputs, mode="DebugMode")
+    assert "keep_last_rows" in {step.rule for step in f.film}
+    assert [np.asarray(v).tolist() for v in f([1.0], 2.0, 3)] == [[8], 12, [4], 12]
+    outputs = [T.sin(a)[-1], b[-1]]
+    with pytest.raises(BadOptimization, match="sine_is_itself"):
+        function([x, w, n], outputs, mode="DebugMode")([1.0], 2.0, 3)
+
+
+@pytest.fixture
+def wrong_last_rows() -> Iterator[str]:
+    """A law that keeps the wrong rows, for as long as a test runs."""
+
+    @canonicalize(tags=[DROPS_ROWS])
+    def sorted_from_the_start(x):  # type: ignore[no-untyped-def]
+        """It may be so."""
+        return T.sort(x), x
+
+    yield sorted_from_the_start.name
+    del RULES[sorted_from_the_start.name]
+
+
+def test_debug_mode_notices_rows_that_are_wrong(wrong_last_rows: str) -> None:
+    x = T.dvector("x")
+    last, everything = (function([x], y, mode="DebugMode") for y in (T.sort(x)[-1], T.sort(x)))
+    assert last([2.0, 1.0, 3.0]) == 3
+    with pytest.raises(BadOptimization, match=rf"{wrong_last_rows} .*the value was 3.0 and is 2"):
+        last([1.0, 3.0, 2.0])
+    with pytest.raises(BadOptimization, match=rf"{wrong_last_rows} .*value at \[0\] was 1.0"):
+        everything([2.0, 1.0, 3.0])
+
+
 @pytest.fixture
 def made() -> Iterator[list[Op]]:
     """The ops that a test declares, which are forgotten after it."""
@@ -293,6 +329,15 @@ def test_nan_guard_says_what_is_an_error() -> None:
     with pytest.raises(NanGuardError, match="a number above 1e"):
         guarded(n * n, [n])(10**6)
     assert guarded(n * n, [n], big_is_error=False)(10**6) == 10**12
+
+
+def test_nan_guard_leaves_random_streams_alone() -> None:
+    draws = RandomStreams(1)
+    u = draws.uniform((3,))
+    rows, updates = scan(lambda: draws.normal((2,)), n_steps=3)
+    f = function([], [u, rows], updates=updates, mode="NanGuardMode")
+    first, second = f(), f()
+    assert all((a != b).all() for a, b in zip(first, second, strict=True))
 
 
 def test_nan_guard_knows_complex_bool_and_empty_values() -> None:

@@ -20,7 +20,7 @@ from engine.errors import (
 from engine.expression import Apply, Constant, Variable, walk
 from engine.graph import Graph
 from engine.modes.mode import Mode
-from engine.rewrite import Film, Frozen, Place, RewriteStep
+from engine.rewrite import DROPS_ROWS, RULES, Film, Frozen, Place, RewriteStep, Wire
 from engine.tiers import Rewritten, Runner
 from engine.types import DISCRETE, TensorType, shape_text
 
@@ -126,6 +126,8 @@ class _Values:
 class _Rewrites:
     """Every apply that was ever in a film, and for each step what is to be equal.
 
+    That is what was replaced and its replacement; where rows are dropped, what is read of them.
+
     An apply goes on reading what it read when it came, so each step is checked by itself: both
     sides are computed from the same values.
     """
@@ -138,7 +140,13 @@ class _Rewrites:
         for step in film:
             for node in step.nodes:
                 self._enter(node)
-            self._steps.append((step, self._variable(step.old), self._variable(step.new)))
+            sides = [self._variable(source) for source in (step.old, step.new)]
+            rule = RULES.get(step.rule)
+            if rule is not None and DROPS_ROWS in rule.tags:
+                pairs = [pair for wire in step.wires for pair in self._read(wire, sides)]
+            else:
+                pairs = [(sides[0], sides[1])]
+            self._steps += [(step, old, new) for old, new in pairs]
 
     def _enter(self, node: Frozen) -> None:
         inputs = [self._variable(source) for source in node.inputs]
@@ -148,6 +156,18 @@ class _Rewrites:
         if isinstance(source, Variable):
             return source
         return self._nodes[source.node].outputs[source.index]
+
+    def _read(self, wire: Wire, sides: Sequence[Variable]) -> Iterable[tuple[Variable, ...]]:
+        """What a reader makes of one side, and of the other."""
+        if wire.reader is None:
+            return [tuple(sides)]
+        reader = self._nodes[wire.reader]
+        types = [v.type for v in reader.outputs]
+        made: list[Sequence[Variable]] = []
+        for side in sides:
+            inputs = [*reader.inputs[: wire.port], side, *reader.inputs[wire.port + 1 :]]
+            made.append(Apply(reader.op, inputs, reader.params, types).outputs)
+        return zip(*made, strict=True)
 
     def check(self, given: Mapping[Variable, Array]) -> None:
         """Raise BadOptimization for the first step that changes a value."""

@@ -23,7 +23,8 @@ class NanGuardMode(Mode):
     """Runs in NumPy and raises NanGuardError, an AssertionError as in Theano, at the first bad
     value: of an input, of a shared variable, or of the op that made it.
 
-    nan_is_error, inf_is_error, big_is_error: what is bad; big is above 1e10.
+    nan_is_error, inf_is_error, big_is_error: what is bad; big is above 1e10.  What is uint64 is
+    not looked at: those are the states and bits of random streams.
     linker: for Theano's sake; the mode has its own.
     """
 
@@ -47,7 +48,7 @@ class NanGuardMode(Mode):
     def fault(self, value: Array) -> str | None:
         """What is bad about a value, and where: "NaN in 1 of 4 elements, the first at [2]"."""
         value = np.asarray(value)
-        if value.dtype.name in DISCRETE and not self.big_is_error:
+        if (value.dtype.name in DISCRETE and not self.big_is_error) or value.dtype == np.uint64:
             return None
         for name, wrong, find in (
             ("NaN", self.nan_is_error, np.isnan),

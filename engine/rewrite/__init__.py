@@ -21,13 +21,14 @@ from engine.errors import ParameterError
 from engine.graph import Graph
 from engine.rewrite.canonicalize import canonicalize
 from engine.rewrite.driver import Driver
-from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep
+from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
 from engine.rewrite.merge import merge
-from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
+from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
 from engine.rewrite.specialize import specialize
 from engine.rewrite.stabilize import stabilize
 
 __all__ = [
+    "DROPS_ROWS",
     "ERASES_NAN",
     "HIDES_ERROR",
     "PIPELINE",
@@ -39,6 +40,7 @@ __all__ = [
     "Place",
     "RewriteStep",
     "Rule",
+    "Wire",
     "optimize",
 ]
 

@@ -14,7 +14,7 @@ from engine.ops.logic import fill
 from engine.ops.loop import Loop
 from engine.rewrite.canonicalize import canonicalize, like
 from engine.rewrite.merge import merge
-from engine.rewrite.rule import DESCENDS, HIDES_ERROR, Replacement
+from engine.rewrite.rule import DESCENDS, DROPS_ROWS, HIDES_ERROR, Replacement
 from engine.rewrite.scalars import number_of
 from engine.rewrite.view import View
 
@@ -153,7 +153,7 @@ def index_from_the_end(node: Apply, view: View) -> Variable | None:
     return subtensor.apply([part.inputs[0], *node.inputs[1:]], node.params).out
 
 
-@canonicalize.computed(["scan"], example=lambda x: _both(x)[0][-1])
+@canonicalize.computed(["scan"], example=lambda x: _both(x)[0][-1], tags=[DROPS_ROWS])
 def keep_last_rows(node: Apply, view: View) -> Replacement:
     """Where only the last rows of a result are read, the others need not be kept."""
     loop = Loop(**node.params)

@@ -21,6 +21,9 @@ ERASES_NAN = "erases_nan"
 HIDES_ERROR = "hides_error"
 """Tag of a rule after which shapes that do not fit together may no longer be noticed."""
 
+DROPS_ROWS = "drops_rows"
+"""Tag of a rule after which a result has no more than the rows that are read."""
+
 DESCENDS = "descends"
 """Tag of a rule that applies the rules in force to what is inside of an apply."""
 
