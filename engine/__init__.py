@@ -11,7 +11,7 @@ Theano's names are the public interface:
 """
 
 from engine import compile as compile
-from engine import gof, gradient, ifelse, sandbox, scan_module
+from engine import gof, gradient, ifelse, sandbox, scalar, scan_module
 from engine.arguments import In, Out
 from engine.checkpoint import checkpoint
 from engine.clone import clone
@@ -82,6 +82,7 @@ __all__ = [
     "pp",
     "reduce",
     "sandbox",
+    "scalar",
     "scan",
     "scan_checkpoints",
     "scan_module",

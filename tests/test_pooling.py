@@ -253,6 +253,10 @@ def test_older_names_of_arguments() -> None:
         assert pool_2d(x, (2, 2), True, st=(1, 1)).type.shape == (5, 7)
     with pytest.warns(DeprecationWarning, match="padding is now called pad"):
         assert pool_2d(x, (3, 3), True, padding=(1, 1)).type.shape == (2, 3)
+    old = T.signal.downsample
+    with pytest.warns(UserWarning, match="ignore_border"):
+        assert old.max_pool_2d(x, (4, 4)).type.shape == (2, 2)
+    assert old.max_pool_2d_same_size is T.signal.pool.max_pool_2d_same_size
     with pytest.raises(ParameterError, match="ws was given twice"):
         pool_2d(x, (2, 2), True, ds=(2, 2))
     with pytest.warns(UserWarning, match="ignore_border"):

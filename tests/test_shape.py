@@ -116,6 +116,15 @@ def test_axes_that_are_none() -> None:
     refused(lambda: T.expand_dims(m, (0, 0)), ShapeError, "name a place twice")
     refused(lambda: T.rot90(m, 1, (0, 0)), ShapeError, "span no plane")
     refused(lambda: m.flatten(3), ParameterError, "cannot be flattened to 3")
+    refused(lambda: T.flatten(m, 2, outdim=2), ParameterError, "ndim was given twice")
+
+
+def test_the_older_name_of_an_argument() -> None:
+    x = T.dtensor3("x")
+    assert T.flatten(x).ndim == 1
+    with pytest.warns(DeprecationWarning, match="outdim is now called ndim"):
+        flat = T.flatten(x, outdim=2)
+    np.testing.assert_array_equal(function([x], flat)(CUBE), CUBE.reshape(2, 12))
 
 
 # Shapes that are computed.

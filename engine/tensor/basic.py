@@ -5,11 +5,12 @@ Everything here is in `engine.tensor` too.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.config import config
-from engine.errors import ShapeError, TypeMismatchError
+from engine.errors import ParameterError, ShapeError, TypeMismatchError
 from engine.expression import OPS, Constant, Variable, as_variable
 from engine.ops.joining import split
 from engine.ops.shape import length, lengths_of
@@ -24,6 +25,7 @@ __all__ = [
     "constant",
     "cov",
     "empty",
+    "flatten",
     "full",
     "horizontal_stack",
     "identity",
@@ -131,6 +133,27 @@ def broadcast_arrays(*tensors: Any) -> list[Variable]:
     """Each of the tensors stretched to the shape that they have together."""
     shape = broadcast_shape(*tensors)
     return [OPS["alloc"](v, *shape) for v in tensors]
+
+
+# In another shape
+
+
+def flatten(x: Any, ndim: int | None = None, outdim: int | None = None) -> Variable:
+    """All elements in one row; or only the last axes put together, so that ndim are left.
+
+    outdim: an older name of ndim.
+    """
+    if outdim is not None:
+        if ndim is not None:
+            raise ParameterError(
+                "ndim was given twice, once as outdim.",
+                port="ndim",
+                expected="ndim",
+                got="ndim and outdim",
+            )
+        warnings.warn("outdim is now called ndim.", DeprecationWarning, stacklevel=2)
+        ndim = outdim
+    return OPS["flatten"](x, 1 if ndim is None else ndim)
 
 
 # Put together
