@@ -501,6 +501,31 @@ def test_there_is_no_such_distribution(make: Any, match: str) -> None:
 # Streams.
 
 
+@pytest.mark.parametrize("mode", ["NUMPY", "NUMBA"])
+def test_draws_go_on_alike_whatever_policy_of_casts_is_in_force(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second() -> list[Array]:
+        draws = RandomStreams(5)
+        vectors = [
+            draws.uniform((4,), dtype="float64"),
+            draws.normal((3,), dtype="float64"),
+            draws.random_integers((4,)),
+            draws.permutation(n=5),
+        ]
+        f = function([], vectors, mode=mode)
+        f()
+        found: list[Array] = f()
+        return found
+
+    expected = second()
+    for policy in ("numpy+floatX", "simple"):
+        monkeypatch.setattr(config, "cast_policy", policy)
+        for value, alike in zip(second(), expected, strict=True):
+            assert value.dtype == alike.dtype
+            np.testing.assert_array_equal(value, alike)
+
+
 def test_successive_calls_differ_and_the_same_seed_repeats_them() -> None:
     f, g, h = (function([], RandomStreams(seed).uniform((2, 2))) for seed in (234, 234, 235))
     first = [f() for _ in range(3)]

@@ -22,7 +22,7 @@ import numpy as np
 
 from engine import philox
 from engine.errors import ParameterError, ShapeError, TypeMismatchError
-from engine.expression import Constant, Variable
+from engine.expression import OPS, Constant, Variable
 from engine.op import Example, Op, Port
 from engine.ops.special import scipy_special
 from engine.types import DISCRETE, TensorType, broadcast
@@ -35,8 +35,9 @@ EXAMPLE_STATE = np.array([7, 11, 3], np.uint64)
 
 
 def next_state(rng: Variable) -> Variable:
-    """The state for the next draw."""
-    return rng + Constant(np.array([0, 0, 1], np.uint64))
+    """The state for the next draw, whatever dtype config.cast_policy has sums computed in."""
+    following = rng + Constant(np.array([0, 0, 1], np.uint64))
+    return following if following.dtype == STATE.dtype else OPS["cast"](following, STATE.dtype)
 
 
 def check_state(rng: TensorType) -> None:
