@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 CHOICES = {
     "floatX": ("float16", "float32", "float64"),
     "cast_policy": ("custom", "numpy+floatX", "simple"),
+    "device": ("cpu",),
 }
 
 
@@ -19,7 +21,8 @@ class Config:
     cast_policy: which dtype the result of an op has.
         "custom", Theano's: the dtype that holds all inputs, so int32 * float32 is float64; a
         Python number takes the smallest dtype that holds it, so that int8 + 1 stays int8.
-        "numpy+floatX": the same, but Python numbers are int64 and floatX, as in NumPy.
+        "numpy+floatX": the same, but Python numbers are int64 and floatX, and ints widen no float
+        beyond floatX: int32 * float32 is float32 where floatX is.
         "simple": whatever is computed is bool, int64, floatX, or the complex dtype as wide as
         floatX; so int32 * float32 is floatX.
     on_unused_input: what `function` does with an input nothing depends on:
@@ -32,6 +35,8 @@ class Config:
     optimizer_including, optimizer_excluding: rules that this mode has besides or leaves out:
         names, tags or phases with colons between them.
     profile: whether functions are profiled that are not told.
+    device: what kernels run on.
+    warn: where programs turn off the warnings of bugs that Theano once had; there are none here.
 
     The settings of dtypes are to be chosen before expressions are built.
     """
@@ -46,6 +51,8 @@ class Config:
     optimizer_including: str = ""
     optimizer_excluding: str = ""
     profile: bool = False
+    device: str = "cpu"
+    warn: SimpleNamespace = field(default_factory=SimpleNamespace)
 
     def __setattr__(self, name: str, value: Any) -> None:
         choices = CHOICES.get(name)

@@ -253,11 +253,17 @@ def _length(n: int | bool | None) -> int | None:
 def upcast(*dtypes: str) -> str:
     """The dtype of what is computed from `dtypes`, whatever the values are.
 
-    By default the one that holds them all, NumPy's promotion; with config.cast_policy "simple"
-    bool, int64, floatX, or the complex dtype as wide as floatX.
+    By default the one that holds them all, NumPy's promotion; with config.cast_policy
+    "numpy+floatX" ints widen no float beyond floatX; with "simple" bool, int64, floatX, or the
+    complex dtype as wide as floatX.
     """
     dtype = promoted(*dtypes)
-    return _simple(dtype) if config.cast_policy == "simple" else dtype
+    if config.cast_policy == "simple":
+        return _simple(dtype)
+    if config.cast_policy == "numpy+floatX" and dtype in FLOATS:
+        widest = promoted(config.floatX, *(d for d in dtypes if d in FLOATS))
+        return min(dtype, widest, key=lambda d: np.dtype(d).itemsize)
+    return dtype
 
 
 @cache

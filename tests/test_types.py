@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import engine.tensor as T
-from engine import TensorType, config, function, grad
+from engine import TensorType, config, function, grad, scalar
 from engine.codegen.numpy import interpret
 from engine.errors import ShapeError, TypeMismatchError
 from engine.types import (
@@ -81,7 +81,7 @@ POLICIES = {
     "int16 int8 int16 bool",
     ("numpy+floatX", "float64"): "int64 int64 float64 float64 float64 float32 float32 float64 "
     "complex128 int16 int64 int16 bool",
-    ("numpy+floatX", "float32"): "int64 int64 float64 float32 float64 float32 float32 float32 "
+    ("numpy+floatX", "float32"): "int64 int64 float32 float32 float64 float32 float32 float32 "
     "complex128 int16 int64 int16 bool",
     ("simple", "float64"): "int64 int64 float64 float64 float64 float64 float64 float64 "
     "complex128 int64 int64 int64 bool",
@@ -127,11 +127,40 @@ def test_a_policy_holds_in_kernels_and_reductions_too(monkeypatch: pytest.Monkey
     assert (found[0], found[1], found[2].tolist(), found[3]) == (9, 1.5, [3, 3, 3], 3)
 
 
+@pytest.mark.parametrize(
+    ("floatx", "inputs", "result"),
+    [
+        ("float32", ("float32", "int64"), "float32"), ("float32", ("int8", "float64"), "float64"),
+        ("float32", ("float16", "int32"), "float32"), ("float16", ("float16", "int64"), "float16"),
+        ("float16", ("float32", "int64"), "float32"), ("float64", ("float32", "int64"), "float64"),
+        ("float16", ("float16", "int16"), "float16"), ("float32", ("uint64", "int64"), "float32"),
+        ("float32", ("int8", "int64"), "int64"), ("float32", ("int64", "complex64"), "complex128"),
+    ],
+)  # fmt: skip
+def test_ints_widen_no_float_beyond_floatx_where_literals_follow_it(
+    floatx: str, inputs: tuple[str, str], result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "floatX", floatx)
+    monkeypatch.setattr(config, "cast_policy", "numpy+floatX")
+    a, b = (TensorType(dtype, (3,))(dtype) for dtype in inputs)
+    assert (a * b).dtype == T.dot(a, b).dtype == scalar.upcast(*inputs) == result
+    values = [np.ones(3, dtype) for dtype in inputs]
+    assert function([a, b], a * b + 2, mode="NUMBA")(*values).dtype == result
+
+
+def test_settings_of_theanos_old_bugs_and_devices_are_there() -> None:
+    config.warn.subtensor_merge_bug = False
+    config.device = "cpu"
+    assert not config.device.startswith(("gpu", "cuda"))
+
+
 def test_a_setting_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"cast_policy cannot be 'numpy'; it is 'custom' or"):
         config.cast_policy = "numpy"
     with pytest.raises(ValueError, match=r"floatX cannot be 'float'"):
         config.floatX = "float"
+    with pytest.raises(ValueError, match=r"device cannot be 'cuda'; it is 'cpu'"):
+        config.device = "cuda"
     assert (config.cast_policy, config.floatX) == ("custom", "float64")
 
 
