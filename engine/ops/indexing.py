@@ -131,7 +131,9 @@ def index(x: Variable, key: Any) -> Variable:
         at = entries.index(REST)
         others = sum(e is not None for e in entries) - 1
         entries[at : at + 1] = [WHOLE] * (x.ndim - others)
-    while entries[-1:] == [WHOLE] and REST not in entries:
+    used = len(entries) - entries.count(None) - entries.count(REST)
+    used += sum(v.ndim - 1 for v in given if v.dtype == "bool" and v.ndim)
+    while entries[-1:] == [WHOLE] and REST not in entries and used <= x.ndim:
         entries.pop()
     only_new = None in entries and all(e in (WHOLE, None) for e in entries)
     if only_new and entries.count(WHOLE) <= x.ndim:
