@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine.tensor as T
-from engine import function
+from engine import TensorType, function, grad
 from engine.codegen import compile_graph
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError
@@ -287,12 +287,33 @@ def test_what_was_put_over_has_no_gradient() -> None:
     assert "switch" not in {n.op.name for n in Graph([x, v], [T.grad(apart.sum(), v)]).applies}
 
 
+@pytest.mark.parametrize("mode", ["NUMPY", "NUMBA", "DebugMode"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex64"])
+def test_counts_are_put_into_floats(mode: str, dtype: str) -> None:
+    x, n, at = TensorType(dtype, (None,))("x"), T.lscalar("n"), T.lvector("at")
+    many = T.arange(2) + n
+    outputs = [
+        T.set_subtensor(x[1], n),
+        T.inc_subtensor(x[1:], n),
+        T.inc_subtensor(x[at], many),
+        T.set_subtensor(x[at], many),
+        T.set_subtensor(x[:2], T.eq(many, 7)),
+        grad((T.set_subtensor(x[1], n) ** 2).real.sum(), x),
+    ]
+    f = function([x, n, at], outputs, mode=mode)
+    found = f(np.array([1, 2, 3], dtype), 7, [0, 2])
+    assert all(v.dtype == dtype for v in found)
+    expected = [[1, 7, 3], [1, 9, 10], [8, 2, 11], [7, 2, 8], [1, 0, 3], [2, 0, 6]]
+    assert [v.tolist() for v in found] == expected
+
+
 def test_dtype_of_what_is_put() -> None:
     x = T.fvector("x")
     assert T.set_subtensor(x[0], 0.1).dtype == "float32"
     assert T.set_subtensor(T.TensorType("uint8", (None,))("u")[0], 7).dtype == "uint8"
     assert T.inc_subtensor(T.zvector("z")[0], 1j).dtype == "complex128"
     assert T.set_subtensor(T.TensorType("bool", (None,))("b")[0], True).dtype == "bool"
+    assert T.set_subtensor(x[0], T.lscalar("n")).dtype == "float32"
     for part, value, message in [
         (x[0], T.dscalar("d"), "Putting float64 into float32 would lose precision"),
         (T.ivector("i")[0], 1.5, "Putting float32 into int32"),
