@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +56,10 @@ class Config:
     warn: SimpleNamespace = field(default_factory=SimpleNamespace)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in type(self).__dataclass_fields__:
+            close = get_close_matches(name, type(self).__dataclass_fields__, 1)
+            instead = f"; did you mean {close[0]}?" if close else "."
+            raise AttributeError(f"There is no setting {name!r}{instead}")
         choices = CHOICES.get(name)
         if choices is not None and value not in choices:
             raise ValueError(

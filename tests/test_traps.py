@@ -13,6 +13,7 @@ import pytest
 
 import engine.tensor as T
 from engine import config, function, grad, scan, shared
+from engine.compile.nanguardmode import NanGuardMode
 from engine.errors import EngineError, LinearAlgebraError, ShapeError, TypeMismatchError
 from engine.expression import Variable
 from engine.ifelse import ifelse
@@ -335,6 +336,28 @@ def _() -> None:
     x = T.dvector("x")
     last, _ = scan(lambda v: v, sequences=x, n_steps=1, go_backwards=True)
     assert function([x], last)([1, 2, 3]).tolist() == [3]
+
+
+@row("`if x:` of a variable")
+def _() -> None:
+    assert T.dvector("x")
+    for condition in (T.dscalar() < 1, T.eq(T.dscalar(), 1)):
+        with pytest.raises(TypeMismatchError, match="truth value"):
+            bool(condition)
+
+
+@row("int64 put into a part of float32")
+def _() -> None:
+    x = T.fvector("x")
+    assert T.set_subtensor(x[0], T.lscalar()).dtype == "float32"
+    with pytest.raises(TypeMismatchError):
+        T.set_subtensor(x[0], T.dscalar())
+
+
+@row("NanGuardMode and uint64")
+def _() -> None:
+    draw = RandomStreams(seed=1).uniform((2,))
+    assert function([], draw, mode=NanGuardMode())().shape == (2,)
 
 
 @row("FAST_COMPILE")

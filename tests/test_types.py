@@ -154,6 +154,11 @@ def test_settings_of_theanos_old_bugs_and_devices_are_there() -> None:
     assert not config.device.startswith(("gpu", "cuda"))
 
 
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no setting 'floatx'; did you mean floatX"):
+        config.floatx = "float32"
+
+
 def test_a_setting_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"cast_policy cannot be 'numpy'; it is 'custom' or"):
         config.cast_policy = "numpy"
