@@ -84,7 +84,12 @@ def function(
     ins = [given if isinstance(given, In) else In(given) for given in inputs]
     _check_distinct(ins)
     form, outs = _listed(outputs)
+    # An input may be an expression: then its value stands for it, and nothing looks behind it.
+    variables = [given.variable for given in ins]
+    leaf = {v: v if v.owner is None else Variable(v.type, name=v.name) for v in variables}
     replaced = replacements(givens, rebuild_strict)
+    inside = substitute(list(replaced.values()), leaf)
+    replaced = {**leaf, **dict(zip(replaced, inside, strict=True))}
     assigned = assignments(updates)
     kept = [i for i, given in enumerate(ins) if given.update is not None]
     ends = [next_value(ins[i].variable, ins[i].update, "input") for i in kept]
@@ -95,8 +100,8 @@ def function(
     targets: list[SharedVariable | int] = [*assigned, *kept, *own]
     shared = [v for v in leaves(computed) if isinstance(v, SharedVariable)]
     shared = list(dict.fromkeys([*shared, *assigned, *own]))
-    written = Graph([*(given.variable for given in ins), *shared], computed)
-    _check_use(ins, written, on_unused_input or config.on_unused_input)
+    written = Graph([*leaf.values(), *shared], computed)
+    _check_use(leaf, written, on_unused_input or config.on_unused_input)
     written.check_inputs(lambda v: isinstance(v, SharedVariable))
     recipe = Recipe(
         parameters=tuple(Parameter(given, allow_input_downcast) for given in ins),
@@ -376,11 +381,12 @@ class Function:
         targets = [t if isinstance(t, int) else swapped.get(t, t) for t in old_targets]
         kept = recipe.written.outputs[: self._results + len(targets)]
         shared = list(dict.fromkeys(swapped.get(v, v) for v in recipe.shared))
+        given = recipe.written.inputs[: len(recipe.parameters)]
         made = replace(
             recipe,
             parameters=tuple(p.copy() for p in recipe.parameters),
             shared=tuple(shared),
-            written=Graph([*self.inputs, *shared], substitute(kept, dict(swapped.items()))),
+            written=Graph([*given, *shared], substitute(kept, dict(swapped.items()))),
             targets=tuple(targets),
             name=name or (self.name and f"{self.name} copy"),
         )
@@ -460,16 +466,15 @@ def _output(v: Any) -> Out:
     return Out(as_variable(v))
 
 
-def _check_use(ins: Sequence[In], graph: Graph, on_unused_input: str) -> None:
+def _check_use(inputs: Mapping[Variable, Variable], graph: Graph, on_unused_input: str) -> None:
     choices = ("raise", "warn", "ignore")
     if on_unused_input not in choices:
         raise ParameterError(
             f"on_unused_input cannot be {on_unused_input!r}.", expected=" or ".join(choices)
         )
     used = set(graph.leaves())
-    for i, given in enumerate(ins):
-        v = given.variable
-        if v in used or on_unused_input == "ignore":
+    for i, (v, leaf) in enumerate(inputs.items()):
+        if leaf in used or on_unused_input == "ignore":
             continue
         message = f"Nothing depends on the input {v!r} (number {i})."
         if on_unused_input == "warn":

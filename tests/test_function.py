@@ -456,3 +456,17 @@ def test_a_value_that_another_thread_sets_is_not_lost_in_an_update() -> None:
     finally:
         done.set()
         runner.join()
+
+
+def test_an_expression_as_an_input_hides_what_it_is_made_of() -> None:
+    x = T.dscalar("x")
+    y = 2 * x
+    for mode in ("NUMPY", "NUMBA"):
+        assert function([x, y], x + y, mode=mode)(1, 10) == 11
+        assert function([y], T.exp(y) - 1, givens={x: y}, mode=mode)(0) == 0
+        assert function([x, y], x + y, mode=mode).copy()(1, 10) == 11
+    z = T.dscalar("z")
+    assert function([y, z], x + z, givens={x: y + 1})(10, 1) == 12
+    assert (x + y).eval({x: 1, y: 10}) == 11
+    with pytest.raises(UnusedInputError):
+        function([x, y], x)
