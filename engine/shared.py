@@ -82,12 +82,11 @@ def write(containers: Iterable[Container], values: Iterable[Array]) -> None:
 class SharedVariable(Variable):
     """A leaf with a value of its own.  Functions read it, and change it by their updates.
 
-    default_update: the expression that every function using the variable assigns to it, unless
-    told otherwise.  strict, allow_downcast: which values `set_value` takes, as for inputs.
+    strict, allow_downcast: which values `set_value` takes, as for inputs.
     container: where the value is; the variable's clones have the same.
     """
 
-    __slots__ = ("allow_downcast", "container", "default_update", "strict")
+    __slots__ = ("_default_update", "allow_downcast", "container", "strict")
 
     def __init__(
         self,
@@ -99,9 +98,23 @@ class SharedVariable(Variable):
     ) -> None:
         super().__init__(type, name=name)
         self.container = Container(value)
-        self.default_update: Variable | None = None
+        self._default_update: Variable | None = None
         self.strict = strict
         self.allow_downcast = allow_downcast
+
+    @property
+    def default_update(self) -> Variable | None:
+        """The expression that every function using the variable assigns to it, unless told
+        otherwise; None, or deleted, if there is none."""
+        return self._default_update
+
+    @default_update.setter
+    def default_update(self, update: Variable | None) -> None:
+        self._default_update = update
+
+    @default_update.deleter
+    def default_update(self) -> None:
+        self._default_update = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What may lead back to the variable itself is filled in once it is there.

@@ -140,3 +140,24 @@ def test_results_of_functions_are_no_part_of_the_state() -> None:
     out[:] = 9
     assert np.array_equal(s.get_value(), [1, 1])
     assert np.array_equal(again, [1, 1])
+
+
+def test_a_default_update_may_be_deleted() -> None:
+    s = shared(0, name="s")
+    s.default_update = s + 1
+    f = function([], s)
+    del s.default_update
+    assert s.default_update is None
+    g = function([], s)
+    assert [int(f()), int(g()), int(g())] == [0, 1, 1]
+
+
+def test_what_only_an_input_is_made_of_is_not_updated() -> None:
+    s = shared(3, name="s")
+    s.default_update = s + 1
+    doubled = 2 * s
+    f = function([doubled], doubled + 1)
+    assert (f(21), s.get_value()) == (22, 3)
+    g = function([doubled], doubled + s)
+    assert (g(21), s.get_value()) == (24, 4)
+    assert (g.copy()(21), s.get_value()) == (25, 5)
