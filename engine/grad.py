@@ -53,7 +53,7 @@ def grad(
 @overload
 def grad(
     cost: Variable | None,
-    wrt: Sequence[Variable],
+    wrt: list[Variable],
     consider_constant: Consider = ...,
     disconnected_inputs: OnDisconnected = ...,
     add_names: bool = ...,
@@ -61,6 +61,17 @@ def grad(
     return_disconnected: ReturnDisconnected = ...,
     null_gradients: Literal["raise", "return"] = ...,
 ) -> list[Variable]: ...
+@overload
+def grad(
+    cost: Variable | None,
+    wrt: tuple[Variable, ...],
+    consider_constant: Consider = ...,
+    disconnected_inputs: OnDisconnected = ...,
+    add_names: bool = ...,
+    known_grads: Mapping[Variable, Any] | None = ...,
+    return_disconnected: ReturnDisconnected = ...,
+    null_gradients: Literal["raise", "return"] = ...,
+) -> tuple[Variable, ...]: ...
 def grad(
     cost: Variable | None,
     wrt: Variable | Sequence[Variable],
@@ -70,9 +81,10 @@ def grad(
     known_grads: Mapping[Variable, Any] | None = None,
     return_disconnected: ReturnDisconnected = "zero",
     null_gradients: Literal["raise", "return"] = "raise",
-) -> Variable | list[Variable]:
+) -> Any:
     """The gradient of a scalar `cost` with respect to one variable or several.
 
+    Of several variables a list, of a tuple of them a tuple.
     Each gradient has the shape of its variable; the gradient with respect to integers is float.
     A complex gradient is dC/dRe + i dC/dIm, the direction in which a real cost rises.
     consider_constant: variables through which nothing flows back.
@@ -113,7 +125,7 @@ def grad(
         elif add_names and cost is not None and cost.name and v.name and g.name is None:
             g.name = f"(d{cost.name}/d{v.name})"
         gradients.append(g)
-    return gradients[0] if isinstance(wrt, Variable) else gradients
+    return formed_as(wrt, gradients)
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -166,6 +178,13 @@ def constants_in(variables: Consider) -> list[Variable]:
     if variables is None:
         return []
     return [variables] if isinstance(variables, Variable) else list(variables)
+
+
+def formed_as(asked: Variable | Sequence[Variable], found: list[Any]) -> Any:
+    """What was found in the form of what was asked for: alone, as a list, or as a tuple."""
+    if isinstance(asked, Variable):
+        return found[0]
+    return tuple(found) if isinstance(asked, tuple) else found
 
 
 def no_gradient_by(

@@ -13,6 +13,7 @@ from engine.grad import (
     ReturnDisconnected,
     Several,
     constants_in,
+    formed_as,
     grad,
     no_gradient_by,
     pullback,
@@ -30,7 +31,7 @@ def jacobian(
 ) -> Any:
     """The derivative of each element of a vector: shape (n, *shape of wrt).
 
-    Of a scalar it is the gradient; for a list of variables a list.
+    Of a scalar it is the gradient; for a list of variables a list, for a tuple a tuple.
     """
     targets = [wrt] if isinstance(wrt, Variable) else list(wrt)
     facts: dict[str, Any] = {
@@ -53,7 +54,7 @@ def jacobian(
             sequences=OPS["positions"](expression),
         )
         found = [rows] if isinstance(rows, Variable) else list(rows or ())
-    return found[0] if isinstance(wrt, Variable) else found
+    return formed_as(wrt, found)
 
 
 def hessian(
@@ -75,7 +76,7 @@ def hessian(
             )
         slope = grad(cost, v, consider_constant, disconnected_inputs)
         found.append(jacobian(slope, v, consider_constant, "ignore"))
-    return found[0] if isinstance(wrt, Variable) else found
+    return formed_as(wrt, found)
 
 
 def Lop(  # noqa: N802 -- Theano's name
@@ -97,7 +98,7 @@ def Lop(  # noqa: N802 -- Theano's name
         targets, pullback(known, targets, constants_in(consider_constant)), strict=True
     ):
         found.append(no_gradient_by(v, disconnected_inputs, "zero") if g is None else g)
-    return found[0] if isinstance(wrt, Variable) else found
+    return formed_as(wrt, found)
 
 
 def Rop(  # noqa: N802 -- Theano's name
@@ -130,7 +131,7 @@ def Rop(  # noqa: N802 -- Theano's name
             found.append(no_gradient_by(v, disconnected_outputs, return_disconnected))
         else:
             found.append(substitute([g], shapes)[0])
-    return found[0] if isinstance(f, Variable) else found
+    return formed_as(f, found)
 
 
 def hessian_vector_product(cost: Variable, wrt: Several, p: Any) -> Any:
@@ -144,7 +145,7 @@ def hessian_vector_product(cost: Variable, wrt: Several, p: Any) -> Any:
     for slope, point in zip(slopes, points, strict=True):
         along = along + OPS["sum"](slope * point)
     found = grad(along, targets, points, "ignore")
-    return found[0] if isinstance(wrt, Variable) else found
+    return formed_as(wrt, found)
 
 
 def _points(variables: Several, points: Any, name: str) -> list[Variable]:

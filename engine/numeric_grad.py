@@ -59,10 +59,12 @@ def verify_grad(
     """Raise GradientError where the gradient of `fun` is not what finite differences say.
 
     fun: from variables to one expression.  pt: a float array for each variable, the point at
-    which both are compared.  The expression is projected on random directions, `n_tests` times.
+    which both are compared; its axes of length 1 stretch.  The expression is projected on random
+    directions, `n_tests` times.
     eps: the step of the differences.  abs_tol, rel_tol: how far the two may lie apart; an
     element fails where both are exceeded.  The defaults of all three follow from the dtypes.
     out_type: the dtype of the expression, if it is another one than that of the points.
+    cast_to_output_type: project in that dtype rather than in float64.
     """
     arrays = [np.array(p) for p in pt]
     for i, array in enumerate(arrays):
@@ -75,7 +77,7 @@ def verify_grad(
             )
     random = rng or np.random.default_rng(1)
     inputs: list[Variable] = [
-        TensorType(a.dtype, (None,) * a.ndim)(f"input {i}") for i, a in enumerate(arrays)
+        TensorType(a.dtype, [n == 1 for n in a.shape])(f"input {i}") for i, a in enumerate(arrays)
     ]
     out = fun(*inputs)
     if out.dtype in COMPLEX:
@@ -85,9 +87,10 @@ def verify_grad(
     options: dict[str, Any] = {"mode": mode, "on_unused_input": "ignore"}
     shape = function(inputs, out, **options)(*arrays).shape
     for _ in range(n_tests):
-        weights = np.asarray(random.uniform(0.5, 1.5, shape)).astype(out.dtype)
-        if cast_to_output_type and out_type:
-            weights = weights.astype(out_type)
+        # In float64, or the differences of a long sum would drown in its rounding.
+        weights = np.asarray(random.uniform(0.5, 1.5, shape))
+        if cast_to_output_type:
+            weights = weights.astype(out_type or out.dtype)
         cost = (out * Constant(weights)).sum()
         value = function(inputs, cost, **options)
         symbolic = function(inputs, grad(cost, inputs, disconnected_inputs="ignore"), **options)

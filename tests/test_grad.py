@@ -290,6 +290,23 @@ def test_jacobians_by_several_variables_and_of_what_is_constant() -> None:
     assert function([m], T.jacobian(m.sum(axis=0), m))(np.ones((2, 3))).shape == (3, 2, 3)
 
 
+def test_derivatives_by_a_tuple_are_a_tuple() -> None:
+    x, y = T.dvectors("x", "y")
+    cost = (x * y).sum()
+    for form in (list, tuple):
+        by = form([x, y])
+        found = (
+            grad(cost, by),
+            grad(cost, by, known_grads={cost: 2.0}),
+            jacobian(x * y, by),
+            hessian((x**2 * y**2).sum(), by),
+            T.Lop(x * y, by, x),
+            T.Rop(by, x, x, disconnected_outputs="ignore"),
+            T.hessian_vector_product((x * y**2).sum(), by, [x, y]),
+        )
+        assert [type(several) for several in found] == [form] * 7
+
+
 # Gradients held against finite differences.
 
 
@@ -297,6 +314,17 @@ def test_a_right_gradient_is_verified() -> None:
     rng = np.random.default_rng(3)
     T.verify_grad(lambda x, y: T.tanh(T.dot(x, y)), [rng.normal(size=(2, 3)), rng.normal(size=3)])
     T.verify_grad(T.sigmoid, [rng.normal(size=4).astype("float32")], rng=np.random.RandomState(5))
+
+
+def test_points_that_stretch_are_verified() -> None:
+    rng = np.random.default_rng(3)
+    T.verify_grad(T.mul, [rng.normal(size=(2, 3)), rng.normal(size=(1, 3))])
+
+
+def test_differences_of_a_long_float32_sum_do_not_drown_in_rounding() -> None:
+    rng = np.random.default_rng(3)
+    x, shift, scale = (rng.uniform(1, 2, s).astype("float32") for s in ((40, 50), 50, 50))
+    T.verify_grad(lambda x, m, v: 100 * (x - m) / v, [x, shift, scale])
 
 
 def test_a_wrong_gradient_is_told() -> None:
