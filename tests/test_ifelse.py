@@ -121,6 +121,13 @@ def test_nothing_flows_back_to_a_branch_that_is_not_taken() -> None:
         assert np.allclose(found[1], [2, 1])
 
 
+def test_a_cost_that_only_its_condition_ties_to_a_variable_is_flat() -> None:
+    x = T.dvector("x")
+    slope = grad(ifelse(x.sum() > 0, 0, 1), x)
+    for f in in_both_tiers([x], [slope]):
+        assert f([1.0, 2.0])[0].tolist() == [0, 0]
+
+
 def test_branches_of_different_shapes_have_gradients_of_their_own_shape() -> None:
     c, x, y = T.iscalar("c"), T.dvector("x"), T.dvector("y")
     cost = T.sum(T.sqr(ifelse(c, x[1:], y)))

@@ -1,7 +1,7 @@
 """Choices."""
 
 from engine.errors import TypeMismatchError
-from engine.makers import alike
+from engine.makers import alike, zero_gradient
 from engine.op import Example, Op, Port
 from engine.types import TensorType, upcast
 
@@ -42,6 +42,10 @@ ifelse: Op = Op(
     numpy=None,
     selects=True,
     lazy=lambda condition: 1 if condition else 2,
-    grad=lambda g, y, condition, then, other: [None, alike(g, then), alike(g, other)],
+    grad=lambda g, y, condition, then, other: [
+        zero_gradient(condition),
+        alike(g, then),
+        alike(g, other),
+    ],
     conjugates=False,
 )
