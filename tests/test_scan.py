@@ -388,6 +388,15 @@ def test_what_was_drawn_before_the_loop_is_drawn_once() -> None:
     assert rows.owner is not inside.owner
 
 
+def test_updates_may_be_an_empty_list() -> None:
+    x = T.dvector("x")
+    rows, updates = scan(lambda v: ([v * 2], (), until(v > 2)), x)
+    assert updates == {}
+    assert function([x], rows)([1.0, 3.0, 5.0]).tolist() == [2, 6]
+    rows, _ = scan(lambda v: ([v * 2], []), x)
+    assert function([x], rows)([1.0, 3.0]).tolist() == [2, 6]
+
+
 def test_an_update_that_is_returned_comes_before_the_default() -> None:
     state = shared(1, name="state")
     state.default_update = state * 3

@@ -250,15 +250,9 @@ def _has_parts(returned: Any) -> bool:
 def _is_updates(part: Any) -> bool:
     if isinstance(part, Mapping):
         return True
-    return (
-        isinstance(part, list | tuple)
-        and bool(part)
-        and all(
-            isinstance(pair, list | tuple)
-            and len(pair) == 2
-            and isinstance(pair[0], SharedVariable)
-            for pair in part
-        )
+    return isinstance(part, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], SharedVariable)
+        for pair in part
     )
 
 
