@@ -8,6 +8,7 @@ the makers in `engine.makers` fill in.
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -427,8 +428,8 @@ def _frozen(param: Param, value: Any) -> Any:
                 return bool(value)
             case "dtype":
                 return TensorType(config.floatX if value == "floatX" else value).dtype
-            case "axis" if isinstance(value, int | np.integer) and not isinstance(value, bool):
-                return int(value)
+            case "axis" if np.ndim(value) == 0 and not isinstance(value, bool):
+                return operator.index(value)
             case "axis" | "ints":
                 return tuple(int(v) for v in value)
             case "shape":

@@ -185,6 +185,14 @@ def test_the_maximum_and_its_place_at_once() -> None:
     assert [v.ndim for v in T.max_and_argmax(x, [0, 1], keepdims=True)] == [2, 2]
 
 
+def test_an_axis_may_be_an_array_of_one_number() -> None:
+    x = T.dmatrix("x")
+    for op in (T.sum, T.argmax, T.mean, T.var, T.max):
+        assert op(x, axis=np.array(1)).type == op(x, axis=1).type
+    with pytest.raises(ParameterError, match="axis"):
+        T.argmax(x, axis=1.0)
+
+
 def test_there_is_no_such_axis() -> None:
     with pytest.raises(ShapeError, match=r"max\(x\): There is no axis 2 in a tensor of 2"):
         T.dmatrix("x").max(axis=2)
