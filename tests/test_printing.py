@@ -132,6 +132,12 @@ def test_debugprint_prints_as_little_as_wanted(capsys: pytest.CaptureFixture[str
     )
 
 
+def test_debugprint_shows_a_node_as_its_result() -> None:
+    y = T.exp(T.dvector("x"))
+    assert y.owner is not None
+    assert debugprint(y.owner, file="str") == debugprint(y, file="str")
+
+
 def test_debugprint_of_a_function_has_order_updates_and_values() -> None:
     x, total = T.lscalar("x"), shared(4, "total")
     f = function([x], total * 2, updates=[(total, total + x)])
@@ -221,3 +227,11 @@ def test_assertions_end_the_run_with_their_message() -> None:
     assert f([1.0]) == 0
     with pytest.raises(AssertionError, match="All must be positive"):
         f([-1.0])
+
+
+def test_assert_op_takes_conditions_one_after_the_other() -> None:
+    x = T.dscalar("x")
+    f = function([x], T.opt.assert_op(x * 2, T.gt(x, 0), T.lt(x, 9)))
+    assert f(1) == 2
+    with pytest.raises(AssertionError, match="does not hold"):
+        f(10)

@@ -25,7 +25,7 @@ def debugprint(
     print_storage: bool = False,
     print_clients: bool = False,
 ) -> str | None:
-    """Print variables, graphs or functions as trees, one line for each op and leaf.
+    """Print variables, nodes, graphs or functions as trees, one line for each op and leaf.
 
     A line has the op, an id in brackets, the type, and in quotes the name; of a function also, at
     the end, the number in the order of execution.  A part that was shown before is not repeated.
@@ -71,10 +71,12 @@ class _Tree:
         self.readers: dict[Variable, list[str]] = {}
 
     def show(self, printed: Any) -> None:
-        """Add the lines of a variable, a list, a graph or a function."""
+        """Add the lines of a variable, a node, a list, a graph or a function."""
         graph = printed if isinstance(printed, Graph) else getattr(printed, "graph", None)
         if isinstance(printed, Variable):
             self._add([(printed, 0, "")])
+        elif isinstance(printed, Apply):
+            self._add([(printed.outputs[0], 0, "")])
         elif isinstance(graph, Graph):
             self.order = {node: i for i, node in enumerate(graph.toposort())}
             updated: Sequence[Variable] = getattr(printed, "updated", ())
