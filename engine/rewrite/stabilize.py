@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.expression import Apply, Variable
 from engine.ops.activations import logsoftmax, sigmoid, softmax, softplus
 from engine.ops.axes import dimshuffle
-from engine.ops.exponential import exp, expm1, log, log1p
+from engine.ops.exponential import exp, expm1, log, log1p, logaddexp
 from engine.ops.reductions import max, sum
 from engine.rewrite.measure import is_never_positive
 from engine.rewrite.pattern import Sides
@@ -33,6 +33,12 @@ def log_of_exp(x: Variable) -> Sides:
 def log_of_one_plus_exp(x: Variable) -> Sides:
     """exp(x) overflows above 709 in float64; softplus does not."""
     return log(1 + exp(x)), softplus(x)
+
+
+@stabilize
+def log_of_exp_plus_exp(x: Variable, y: Variable) -> Sides:
+    """exp(x) overflows above 709 in float64; beside the larger of the two it does not."""
+    return log(exp(x) + exp(y)), logaddexp(x, y)
 
 
 @stabilize
