@@ -35,7 +35,7 @@ from engine.profile import ProfileStats
 from engine.scan import foldl, foldr, map, reduce, scan, scan_checkpoints
 from engine.scan_module import scan_utils
 from engine.shared import SharedVariable, shared
-from engine.tensor import TensorType
+from engine.tensor import TensorType, dot
 from engine.test_values import get_test_value
 from engine.types import DTYPES
 from engine.updates import OrderedUpdates
@@ -67,6 +67,7 @@ __all__ = [
     "compile",
     "config",
     "debugprint",
+    "dot",
     "foldl",
     "foldr",
     "function",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from engine.config import config
 from engine.errors import EngineError, TypeMismatchError
 from engine.types import TensorType, is_literal, literal_dtype
 
@@ -355,7 +356,7 @@ class Constant(Variable):
     def __init__(self, data: Any, dtype: str | None = None, name: str | None = None) -> None:
         if dtype is None and is_literal(data):
             dtype = literal_dtype(data)
-        value = np.array(data, dtype=dtype)
+        value = np.array(data, dtype=config.floatX if dtype == "floatX" else dtype)
         value.setflags(write=False)
         super().__init__(TensorType(value.dtype, value.shape), name=name)
         self.data: np.ndarray[Any, Any] = value

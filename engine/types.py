@@ -93,6 +93,8 @@ class TensorType:
         broadcastable: Sequence[bool] | None = None,
         name: str | None = None,
     ) -> None:
+        if isinstance(dtype, str) and dtype == "floatX":
+            dtype = config.floatX
         name = dtype if isinstance(dtype, str) and dtype in EVERY else np.dtype(dtype).name
         if name not in EVERY:
             raise TypeMismatchError(

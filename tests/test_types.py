@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import engine
 import engine.tensor as T
 from engine import TensorType, config, function, grad, scalar
 from engine.codegen.numpy import interpret
@@ -296,6 +297,30 @@ def test_types_without_a_name() -> None:
     ]
     with pytest.raises(TypeMismatchError, match="no tensor of dtype"):
         T.TensorType("datetime64[s]")
+
+
+def test_a_pattern_may_be_given_by_its_name() -> None:
+    assert T.tensor("int8", broadcastable=(False, True)).type == TensorType("int8", (None, 1))
+    assert T.tensor("int8", name="t", broadcastable=[False]).name == "t"
+
+
+def test_floatx_is_a_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "floatX", "float32")
+    assert TensorType("floatX", (None,)).dtype == "float32"
+    assert T.constant(0, dtype="floatX").dtype == "float32"
+    assert T.tensor("floatX").dtype == "float32"
+
+
+def test_a_star_brings_all_of_tensor() -> None:
+    wanted = {"dmatrix", "dmatrices", "vector", "lscalars", "dot", "sum", "abs_", "grad"}
+    assert wanted <= set(T.__all__)
+    assert "abs" not in T.__all__
+    assert all(hasattr(T, name) for name in T.__all__)
+
+
+def test_names_outside_of_tensor() -> None:
+    assert engine.dot is T.dot
+    assert engine.printing.pprint is engine.printing.pp
 
 
 def test_known_lengths_come_through_elementwise_ops() -> None:

@@ -3,6 +3,7 @@
 from engine.ops.watching import Print
 from engine.printing.drawing import pydotprint, svg
 from engine.printing.formula import pp, tex
+from engine.printing.formula import pp as pprint
 from engine.printing.tree import debugprint
 
-__all__ = ["Print", "debugprint", "pp", "pydotprint", "svg", "tex"]
+__all__ = ["Print", "debugprint", "pp", "pprint", "pydotprint", "svg", "tex"]

@@ -144,10 +144,15 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *OPS, *KINDS, *(p + k for p in PREFIXES for k in KINDS)})
+    kinds = {*KINDS, *(prefix + kind for prefix in PREFIXES for kind in KINDS)}
+    several = {f"{kind[:-1]}ces" if kind.endswith("matrix") else f"{kind}s" for kind in kinds}
+    return sorted({*__all__, *OPS, *kinds, *several})
 
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 del globals()["var"]  # imported as a module, but T.var is the variance
+
+# `from engine.tensor import *` brings all of it, as in Theano; but abs(-3) stays Python's.
+__all__ = [name for name in __dir__() if name != "abs"]

@@ -243,13 +243,17 @@ ogrid = _Grid(sparse=True)
 
 
 def tensor(
-    dtype: str, shape: Sequence[int | bool | None] = (), name: str | None = None
+    dtype: str,
+    shape: Sequence[int | bool | None] = (),
+    name: str | None = None,
+    broadcastable: Sequence[bool] | None = None,
 ) -> Variable:
     """A variable of a type that has no name: `tensor("uint8", (None, 3))`.
 
-    As in TensorType, an axis is known by its length, None or Theano's broadcast pattern.
+    As in TensorType, an axis is known by its length, None or Theano's broadcast pattern, which
+    may be given alone as well: `tensor("uint8", broadcastable=(False, True))`.
     """
-    made: Variable = TensorType(dtype, shape)(name)
+    made: Variable = TensorType(dtype, shape or broadcastable or ())(name)
     return made
 
 
