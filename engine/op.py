@@ -132,6 +132,7 @@ class Op:
         their own for it; `(*inputs, **params)`, a list where there are several results.
     lazy: `(condition, **params)` to the number of the one further input that is needed.  Its
         grad says what flows to a branch that is taken; the sweep sees to the others.
+    bounds: two numbers between which every result lies that is not NaN.
     from_shape: whether the result depends only on the shapes of the inputs.
     higher_order: the op runs a graph, its parameter `block`.  numpy gets, as first argument, a
         function that makes a block ready to be run; grad gets `pullback`, then for each input
@@ -170,6 +171,7 @@ class Op:
     body: Callable[..., Variable | Sequence[Variable]] | None = None
     expand: Callable[..., Variable | Sequence[Variable]] | None = None
     lazy: Callable[..., int] | None = None
+    bounds: tuple[float, float] | None = None
     from_shape: bool = False
     higher_order: bool = False
     draws: bool = False

@@ -40,7 +40,7 @@ from engine.modes import (
 )
 from engine.op import Example, Op, Port
 from engine.rewrite import DROPS_ROWS, RULES
-from engine.rewrite.canonicalize import canonicalize
+from engine.rewrite.phases import canonicalize
 from engine.tensor.shared_randomstreams import RandomStreams
 from engine.types import TensorType
 

@@ -22,9 +22,10 @@ from engine.expression import Apply, Variable
 from engine.graph import Graph
 from engine.ifelse import ifelse
 from engine.rewrite import RULES, Film, Frame, Place, optimize
-from engine.rewrite.canonicalize import canonicalize
 from engine.rewrite.driver import Driver
 from engine.rewrite.measure import measure
+from engine.rewrite.phases import canonicalize
+from engine.rewrite.ranges import Ranges
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]
@@ -414,10 +415,10 @@ def test_a_long_chain_needs_no_stack() -> None:
     for _ in range(2_500):
         y = -(T.tanh(-y * 1) + 0)
     graph = Graph([x], [y])
-    before = measure(graph.applies)
+    before = measure(graph.applies, Ranges())
     film = optimize(graph)
     assert film.warnings == []
-    assert measure(graph.applies) < before
+    assert measure(graph.applies, Ranges()) < before
     assert "add" not in ops(graph)
     assert film[-1].before
     np.testing.assert_allclose(

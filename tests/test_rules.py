@@ -16,18 +16,13 @@ from engine.printing import pp, tex
 from engine.rewrite import ERASES_NAN, PIPELINE, RULES, Rule, optimize
 from engine.rewrite.driver import Driver
 from engine.rewrite.rule import Phase
+from engine.types import INTEGERS
 
 Array = np.ndarray[Any, Any]
 EDGES = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-20, -1e-20, 40, -40, 800, -800])
 EXACT = {"merge", "canonicalize", "specialize"}
 
 rules = pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
-
-
-def draw(rule: Rule, variables: list[Variable], seed: int = 11) -> dict[Variable, Array]:
-    rng = np.random.default_rng(seed)
-    low, high = rule.domain
-    return {v: rng.uniform(low, high, (3, 4)[: v.ndim]).astype(v.dtype) for v in variables}
 
 
 def applied(rule: Rule, variables: list[Variable], left: Variable) -> tuple[Graph, set[str]]:
@@ -44,13 +39,13 @@ def test_fires_on_its_own_left_side_and_keeps_the_value(rule: Rule) -> None:
     variables, left, _ = rule.drawn()
     graph, fired = applied(rule, variables, left)
     assert rule.name in fired
-    values = draw(rule, variables)
+    values = rule.values(variables, np.random.default_rng(11))
     before, after = interpret([left, *graph.outputs], values)
     assert before.dtype == after.dtype
     np.testing.assert_allclose(after, before, rtol=1e-12, atol=1e-14)
 
 
-def defined(rule: Rule, dtype: str, rank: int) -> bool:
+def defined(rule: Rule, dtype: str, rank: int | None) -> bool:
     """Whether the left side can be built of such variables."""
     try:
         rule.drawn(dtype, rank)
@@ -64,24 +59,21 @@ CASES = [
     pytest.param(rule, dtype, rank, id=f"{rule.name}-{dtype}-{rank}")
     for rule in RULES.values()
     for dtype in ("float32", "float16", "int8", "int64", "uint8", "bool", "complex128")
-    for rank in (0, 1, 3)
+    for rank in ((None,) if rule.given else (0, 1, 3))
     if defined(rule, dtype, rank)
 ]
 
 
 @pytest.mark.parametrize(("rule", "dtype", "rank"), CASES)
-def test_keeps_every_dtype_and_rank(rule: Rule, dtype: str, rank: int) -> None:
+def test_keeps_every_dtype_and_rank(rule: Rule, dtype: str, rank: int | None) -> None:
     variables, left, _ = rule.drawn(dtype, rank)
     graph, _ = applied(rule, variables, left)
     (out,) = graph.outputs
     assert (out.dtype, out.ndim, out.broadcastable) == (left.dtype, left.ndim, left.broadcastable)
-    rng = np.random.default_rng(5)
-    low, high = rule.domain
-    low = max(low, 0) if dtype in {"uint8", "bool"} else low
-    values = {}
-    for v in variables:
-        drawn = np.asarray(rng.uniform(low, high, (3, 4, 2)[:rank])).astype(dtype)
-        values[v] = np.where(drawn == 0, 1, drawn).astype(dtype) if dtype[0] == "i" else drawn
+    values = rule.values(variables, np.random.default_rng(5))
+    for v, drawn in values.items():
+        if v.dtype in INTEGERS and v.name not in rule.given:
+            values[v] = np.where(drawn == 0, np.ones_like(drawn), drawn)
     try:
         (before,) = interpret([left], values)
     except EngineError:
@@ -92,7 +84,12 @@ def test_keeps_every_dtype_and_rank(rule: Rule, dtype: str, rank: int) -> None:
         np.testing.assert_allclose(after, before, rtol=near, atol=near)
 
 
-@pytest.mark.parametrize("rule", [r for r in RULES.values() if r.dtype == "float64"], ids=repr)
+freely_drawn = pytest.mark.parametrize(
+    "rule", [r for r in RULES.values() if r.dtype == "float64" and not r.given], ids=repr
+)
+
+
+@freely_drawn
 def test_right_at_the_edges(rule: Rule) -> None:
     """What was finite stays as it is; what is hidden is hidden only by rules that say so."""
     variables, left, _ = rule.drawn()
@@ -116,6 +113,20 @@ def test_right_at_the_edges(rule: Rule) -> None:
     if all(v.shape == before.shape for v in values.values()) and before.shape == after.shape:
         poisoned = np.isnan(before) & np.logical_or.reduce([np.isnan(v) for v in values.values()])
         assert np.isnan(after[poisoned]).all()
+
+
+@freely_drawn
+def test_keeps_what_is_empty(rule: Rule) -> None:
+    variables, left, _ = rule.drawn()
+    out = applied(rule, variables, left)[0].outputs[0]
+    empty = {v: np.ones((0, 4)[: v.ndim]) for v in variables}
+    try:
+        (before,) = interpret([left], empty)
+    except EngineError:
+        return  # such as the largest of no numbers
+    (after,) = interpret([out], empty)
+    assert after.shape == before.shape
+    np.testing.assert_array_equal(after, before)
 
 
 @rules

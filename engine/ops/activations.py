@@ -1,5 +1,6 @@
 """Activations of neural networks: what neurons do to their sums."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ sigmoid = elementwise(
     tex=r"\sigma\left({x}\right)",
     rule=of_reals(floating),
     doc="Squeezes every number between 0 and 1: 1 / (1 + exp(-x)).",
+    bounds=(0, 1),
     aliases=("logistic", "expit"),
     numpy=_sigmoid_value,
     scalar="(T(1) if {x} >= T(0) else math.exp(-abs({x}))) / (T(1) + math.exp(-abs({x})))",
@@ -40,6 +42,7 @@ softplus = elementwise(
     rule=of_reals(floating),
     domain=(-30.0, 30.0),
     doc="Smooth relu: like x on the right, like exp(x) on the left.",
+    bounds=(0, inf),
     aliases=("log1pexp",),
     numpy=lambda x: np.logaddexp(0, x).astype(x.dtype),
     scalar="({x} if {x} > T(0) else T(0)) + math.log1p(math.exp(-abs({x})))",
@@ -62,6 +65,7 @@ relu = elementwise(
     tex=r"\max\left({x}, 0\right)",
     rule=of_reals(upcasting),
     doc="Zero for negative numbers, x otherwise; its slope at 0 is taken as one half.",
+    bounds=(0, inf),
     aliases=("rectify",),
     numpy=lambda x: np.maximum(x, np.zeros((), x.dtype)),
     scalar="{x} if {x} > T(0) or {x} != {x} else T(0)",
@@ -207,6 +211,7 @@ softmax = Op(
     category=CATEGORY,
     tex=r"\operatorname{{softmax}}\left({x}\right)",
     doc="Positive numbers that sum to 1 along the axis, larger where x is larger.",
+    bounds=(0, 1),
     examples=(Example(((2, 3),)), Example(((2, 3),), {"axis": 0}), Example(((4,),))),
     ports=(Port("x"),),
     params=(AXIS,),
@@ -236,6 +241,7 @@ logsoftmax = Op(
     aliases=("log_softmax",),
     tex=r"\ln\operatorname{{softmax}}\left({x}\right)",
     doc="The logarithm of softmax, exact also where softmax is nearly 0.",
+    bounds=(-inf, 0),
     examples=(Example(((2, 3),)), Example(((2, 3),), {"axis": 0})),
     ports=(Port("x"),),
     params=(AXIS,),

@@ -1,5 +1,6 @@
 """Arithmetic, powers, absolute values and signs."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,7 @@ sqrt = elementwise(
     category=CATEGORY,
     tex=r"\sqrt{{{x}}}",
     doc="The square root of each element; NaN for a negative one.",
+    bounds=(0, inf),
     rule=floating,
     dtypes=EVERY,
     domain=(0.2, 9.0),
@@ -274,6 +276,7 @@ abs: Op = elementwise(
     category=CATEGORY,
     tex=r"\left| {x} \right|",
     doc="The size of each element without its sign; the modulus of a complex number.",
+    bounds=(0, inf),
     aliases=("abs_", "absolute"),
     rule=lambda dtypes: (upcasting(dtypes)[0], real_dtype(upcasting(dtypes)[0])),
     conjugates=False,
@@ -298,6 +301,7 @@ sgn: Op = elementwise(
     category=CATEGORY,
     tex=r"\operatorname{{sgn}}\left({x}\right)",
     doc="-1, 0 or 1 by the sign of each element; for a complex number z it is z / |z|.",
+    bounds=(-1, 1),
     aliases=("sign",),
     rule=arithmetic,
     conjugates=False,

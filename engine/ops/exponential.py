@@ -1,6 +1,7 @@
 """Exponentials and logarithms."""
 
 import math
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ exp = elementwise(
     rule=floating,
     dtypes=EVERY,
     doc="e to the power of each element; infinite above 709 in float64.",
+    bounds=(0, inf),
     numpy=lambda x: np.exp(x),
     scalar="math.exp({x})",
     grad=lambda g, y, x: [g * y],
@@ -34,6 +36,7 @@ exp2 = elementwise(
     rule=floating,
     dtypes=EVERY,
     doc="2 to the power of each element.",
+    bounds=(0, inf),
     numpy=lambda x: np.exp2(x),
     scalar="math.exp2({x})",
     grad=lambda g, y, x: [g * y * constant_like(math.log(2), y)],
@@ -145,6 +148,7 @@ log1mexp = elementwise(
     rule=of_reals(floating),
     domain=(-5.0, -0.1),
     doc="log(1 - exp(x)) for negative x, exact also where exp(x) is nearly 0 or 1.",
+    bounds=(-inf, 0),
     numpy=_log1mexp,
     scalar="math.log(-math.expm1({x})) if {x} > -math.log(T(2)) else math.log1p(-math.exp({x}))",
     grad=lambda g, y, x: [-g / expm1(-x)],

@@ -111,7 +111,12 @@ random_bits: Op = Op(
 
 
 def _of_words(
-    name: str, doc: str, result: str, numpy: Callable[[Any], Any], scalar: str | None = None
+    name: str,
+    doc: str,
+    result: str,
+    numpy: Callable[[Any], Any],
+    scalar: str | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Op:
     """An elementwise function of words."""
     return Op(
@@ -126,6 +131,7 @@ def _of_words(
         rule=lambda dtypes: ("uint64", result),
         scalar=scalar,
         grad=no_path,
+        bounds=bounds,
         dtypes=frozenset({"uint64"}),
         examples=(
             Example(draw=lambda rng: [philox.words(EXAMPLE_STATE, 6).reshape(2, 3)]),
@@ -140,6 +146,7 @@ uniform_of_bits = _of_words(
     result="float64",
     numpy=lambda bits: (bits >> np.uint64(11)) * 2.0**-53,
     scalar="float64({bits} >> T(11)) / 9007199254740992",
+    bounds=(0, 1),
 )
 
 open_uniform_of_bits = _of_words(
@@ -148,6 +155,7 @@ open_uniform_of_bits = _of_words(
     result="float64",
     numpy=lambda bits: (bits >> np.uint64(12)) * 2.0**-52 + 2.0**-53,
     scalar="float64(({bits} >> T(12) << T(1)) | T(1)) / 9007199254740992",
+    bounds=(0, 1),
 )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ positions = Op(
     category=CATEGORY,
     method=False,
     doc="The integers from 0 up to, not including, the length of the first axis of x.",
+    bounds=(0, inf),
     examples=(Example(((4, 2),)),),
     ports=(Port("x"),),
     infer=_positions_type,

@@ -1,6 +1,7 @@
 """Ops that fold axes away: sums, products, means, extremes and where they are."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,7 @@ count = Op(
     category=CATEGORY,
     hidden=True,
     doc="How many elements are folded into one over the axes.",
+    bounds=(0, inf),
     ports=(Port("x"),),
     params=(AXIS,),
     examples=(Example(((2, 3),), {"axis": (1,)}),),
@@ -291,6 +293,7 @@ def _extreme(name: str, ufunc: np.ufunc, fold: Fold, doc: str) -> Op:
         category=CATEGORY,
         tex=rf"\{name} {{x}}",
         doc=doc,
+        bounds=(0, inf),
         ports=(Port("x"),),
         params=(AXIS, KEEPDIMS),
         infer=infer,
@@ -339,6 +342,7 @@ def _place(name: str, find: Callable[..., Any], doc: str) -> Op:
         category=CATEGORY,
         tex=rf"\operatorname{{{{{name}}}}} {{x}}",
         doc=doc,
+        bounds=(0, inf),
         ports=(Port("x"),),
         params=(AXIS, KEEPDIMS),
         infer=infer,

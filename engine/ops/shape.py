@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ shape = Op(
     category=CATEGORY,
     method=False,
     doc="The lengths of the axes.",
+    bounds=(0, inf),
     examples=(Example(((2, 3),)),),
     ports=(Port("x"),),
     infer=lambda x: TensorType("int64", (x.ndim,), (False,)),

@@ -1,6 +1,7 @@
 """Order: sorted elements, the largest ones, places in a sorted row."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,7 @@ argsort: Op = Op(
     symbol="i≤≤",
     category=CATEGORY,
     doc="Where the elements are, along the axis, that come first, second, and so on when sorted.",
+    bounds=(0, inf),
     examples=SORTED,
     ports=(Port("x"),),
     params=(AXIS, KIND),

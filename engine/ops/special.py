@@ -75,6 +75,7 @@ erf = special(
     lambda x: scipy_special().erf(x),
     lambda g, y, x: [g * _bell(x, y, 2 / math.sqrt(math.pi))],
     scalar="math.erf({x})",
+    bounds=(-1, 1),
 )
 erfc = special(
     "erfc",
@@ -82,6 +83,7 @@ erfc = special(
     lambda x: scipy_special().erfc(x),
     lambda g, y, x: [g * _bell(x, y, -2 / math.sqrt(math.pi))],
     scalar="math.erfc({x})",
+    bounds=(0, 2),
 )
 erfcx = special(
     "erfcx",
@@ -89,6 +91,7 @@ erfcx = special(
     lambda x: scipy_special().erfcx(x),
     lambda g, y, x: [g * (2 * cast_to(x, y.dtype) * y - constant_like(2 / math.sqrt(math.pi), y))],
     domain=(-2.0, 5.0),
+    bounds=(0, math.inf),
 )
 erfinv = special(
     "erfinv",
@@ -123,6 +126,7 @@ log_ndtr = special(
     symbol="ln Φ",
     tex=r"\ln\Phi\left({x}\right)",
     domain=(-8.0, 3.0),
+    bounds=(-math.inf, 0),
 )
 
 

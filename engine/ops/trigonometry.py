@@ -66,12 +66,14 @@ sin: Op = _function(
     "The sine of an angle in radians.",
     np.sin,
     lambda y, x: cos(x),
+    bounds=(-1, 1),
 )
 cos: Op = _function(
     "cos",
     "The cosine of an angle in radians.",
     np.cos,
     lambda y, x: -sin(x),
+    bounds=(-1, 1),
 )
 tan = _function(
     "tan",
@@ -130,6 +132,7 @@ tanh = _function(
     np.tanh,
     lambda y, x: 1 - OPS["sqr"](y),
     category="Activations",
+    bounds=(-1, 1),
 )
 arcsinh = _inverse(
     "arcsinh",

@@ -12,20 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import engine.rewrite.guards
-import engine.rewrite.loops
-import engine.rewrite.parts
-import engine.rewrite.shapes
-import engine.rewrite.tails  # noqa: F401 -- these declare their rules
+import engine.rewrite.canonicalize
+import engine.rewrite.merge
+import engine.rewrite.specialize
+import engine.rewrite.stabilize  # noqa: F401 -- these declare the rules
 from engine.errors import ParameterError
 from engine.graph import Graph
-from engine.rewrite.canonicalize import canonicalize
 from engine.rewrite.driver import Driver
 from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
-from engine.rewrite.merge import merge
+from engine.rewrite.phases import PIPELINE
 from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
-from engine.rewrite.specialize import specialize
-from engine.rewrite.stabilize import stabilize
 
 __all__ = [
     "DROPS_ROWS",
@@ -43,9 +39,6 @@ __all__ = [
     "Wire",
     "optimize",
 ]
-
-PIPELINE = [merge, canonicalize, stabilize, specialize]
-"""The phases in order.  The rules of a phase stay in force in those that follow."""
 
 STEPS_PER_NODE = 50
 SECONDS = 20.0

@@ -173,10 +173,11 @@ class Driver:
     def _lowers(self, old: Variable, new: Variable) -> bool:
         removed = self.graph.left_unread(old, new)
         added = walk([new], stop=lambda v: v.owner in self._equals)
-        return measure(removed) > measure(added)
+        ranges = self._view.ranges
+        return measure(removed, ranges) > measure(added, ranges)
 
     def _replace(self, rule: Rule, old: Variable, new: Variable, started: float) -> list[Apply]:
-        before = measure(self.graph.applies) if self.check else 0
+        before = measure(self.graph.applies, self._view.ranges) if self.check else 0
         count = len(self._equals)
         was, readers = place(old), self.graph.clients(old)
         removed, added = self.graph.replace(old, new)
@@ -208,7 +209,8 @@ class Driver:
                 position=len(self.film),
             )
         )
-        if self.check and removed and measure(self.graph.applies) >= before:
+        after = measure(self.graph.applies, self._view.ranges) if self.check else 0
+        if self.check and removed and after >= before:
             raise RewriteError(
                 f"The rule {rule.name} did not lower the measure: "
                 f"{self.film[-1].before} became {self.film[-1].after}.",

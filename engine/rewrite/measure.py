@@ -11,6 +11,7 @@ from functools import cache
 
 from engine.expression import Apply, Variable
 from engine.op import Op
+from engine.rewrite.ranges import Ranges
 from engine.rewrite.scalars import number_of
 
 HAZARD = 10_000
@@ -20,12 +21,12 @@ HAZARDS = {"log": 3, "pow": 3, "exp": 4, "log1p": 2, "expm1": 1, "true_div": 1, 
 """Where finite numbers become infinite, NaN or 0, and how much further that carries."""
 
 
-def measure(applies: Iterable[Apply]) -> int:
+def measure(applies: Iterable[Apply], ranges: Ranges) -> int:
     """The weight of all the applies together."""
-    return sum(map(weight, applies))
+    return sum(weight(node, ranges) for node in applies)
 
 
-def weight(node: Apply) -> int:
+def weight(node: Apply, ranges: Ranges) -> int:
     """The work of one apply on each element, times its extent, and its hazards.
 
     The extent is one more than the number of axes that are walked along, a stand-in for sizes
@@ -33,17 +34,17 @@ def weight(node: Apply) -> int:
     one that is computed 2, because it has to be waited for, and each detour 1.
     """
     read = sum(0 if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs)
-    own = work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node)
-    return own + _inside(node) if node.op.higher_order else own
+    own = work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node, ranges)
+    return own + _inside(node, ranges) if node.op.higher_order else own
 
 
 OFTEN = 8
 """What is inside of a loop is done so much more often."""
 
 
-def _inside(node: Apply) -> int:
+def _inside(node: Apply, ranges: Ranges) -> int:
     """The weight of what is in an op, and of the rows of a loop's results that are kept."""
-    total = OFTEN * measure(node.params["block"].applies())
+    total = OFTEN * measure(node.params["block"].applies(), ranges)
     if node.op.name == "scan":
         keep = node.params["keep"] or (0,) * len(node.outputs)
         total += sum(min(k, OFTEN - 1) or OFTEN for k in keep)
@@ -91,10 +92,10 @@ def _extent(node: Apply) -> int:
     return 1 + axes
 
 
-def hazard(node: Apply) -> int:
+def hazard(node: Apply, ranges: Ranges) -> int:
     """How many hazards there are in an apply, seen together with its inputs."""
     match node.op.name:
-        case "exp" if is_never_positive(node.inputs[0]):
+        case "exp" if ranges.is_never_positive(node.inputs[0]):
             return 0
         case "add" | "sub":
             # What was rounded may cancel: exp(x) - 1, 1 - sigmoid(x).
@@ -108,40 +109,3 @@ def hazard(node: Apply) -> int:
 def _vanishes(v: Variable) -> bool:
     """Whether the expression is 0 for numbers of moderate size: it is no good divisor."""
     return v.owner is not None and v.owner.op.name == "erfc"
-
-
-DEPTH = 5
-"""How far down the sign of an expression is looked for."""
-
-NEVER_NEGATIVE = {"abs", "sqr", "exp", "softplus", "sigmoid", "sqrt", "softmax"}
-
-
-def is_never_positive(v: Variable) -> bool:
-    """Whether the expression is known to be at most 0: x - max(x), or minus a square."""
-    return _sign(v, DEPTH) < 0
-
-
-def _sign(v: Variable, depth: int) -> int:
-    """-1 for what is at most 0, else 1 for what is at least 0, 0 where neither is known."""
-    node = v.owner
-    number = number_of(v)
-    if number is not None and not isinstance(number, complex):
-        return 1 if number > 0 else -1
-    if node is None or not depth:
-        return 0
-    x, *others = node.inputs or [v]
-    match node.op.name:
-        case "sub":
-            largest = others[0].owner
-            return -int(largest is not None and largest.op.name == "max" and largest.inputs[0] is x)
-        case "neg":
-            return -_sign(x, depth - 1)
-        case "mul" | "true_div":
-            return _sign(x, depth - 1) * _sign(others[0], depth - 1)
-        case "pow":
-            power = number_of(others[0])
-            return int(isinstance(power, int | float) and power % 2 == 0)
-        case "fill":
-            return _sign(others[0], depth - 1)
-        case name:
-            return int(name in NEVER_NEGATIVE)

@@ -8,17 +8,16 @@ right side has the dtypes and ranks of the graph that it goes into.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import RewriteError
 from engine.expression import OPS, Apply, Constant, Variable, leaves
 from engine.op import Op
-from engine.rewrite.products import FAMILY, Product, product_of
+from engine.rewrite.product import FAMILY, Product, product_of
 from engine.rewrite.scalars import Number, number_of
 from engine.rewrite.view import View
-from engine.types import TensorType
 
 Sides = tuple[Variable, Variable]
 Bound = dict[str, Any]
@@ -52,14 +51,10 @@ class Call:
 Pattern = Anything | Exactly | Call
 
 
-def drawn_variables(function: Callable[..., Any], rank: int, dtype: str) -> list[Variable]:
-    """A variable of the given type for each positional parameter of a function."""
-    kind = TensorType(dtype, (None,) * rank)
-    return [
-        Variable(kind, name=p.name)
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is not p.KEYWORD_ONLY
-    ]
+def positional(function: Callable[..., Any]) -> list[str]:
+    """The names of a law's pattern variables."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
 
 
 def compile_pattern(v: Variable, free: frozenset[str]) -> Pattern:
@@ -129,17 +124,15 @@ class Law:
         when: Callable[..., bool] | None,
         only: frozenset[str] | None,
         in_product: bool,
-        rank: int,
-        dtype: str,
+        stand_ins: Sequence[Variable],
     ) -> None:
         self.function = function
         self.only = only
         parameters = inspect.signature(function).parameters.values()
-        self.variables = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.variables = positional(function)
         self.params = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         self.when = when
         self.wanted = frozenset(inspect.signature(when).parameters) if when else frozenset()
-        stand_ins = drawn_variables(function, rank, dtype)
         self.left, self.right = function(*stand_ins)
         unbound = set(stand_ins) - set(leaves([self.left]))
         if unbound or self.left.owner is None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack, overload
 
+import numpy as np
+
 from engine.errors import RewriteError
 from engine.expression import Apply, Variable
-from engine.rewrite.pattern import Law, Sides
+from engine.rewrite.pattern import Law, Sides, positional
 from engine.rewrite.view import View
 from engine.types import TensorType
 
+Array = np.ndarray[Any, Any]
 Replacement = Variable | Sequence[Variable] | None
 Rewrite = Callable[[Apply, View], Replacement]
 
@@ -28,6 +31,23 @@ DESCENDS = "descends"
 """Tag of a rule that applies the rules in force to what is inside of an apply."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a variable of a law is drawn as, where it is not like all others.
+
+    shape: its lengths; an axis of length 1 stretches.  dtype: None for that of the others.
+    draw: makes the array, where not any numbers of the law's domain will do.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str | None = None
+    draw: Callable[[np.random.Generator], Any] | None = None
+
+
+LENGTHS = (3, 4, 2)
+"""How long the axes of variables are drawn."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rule:
     """One named law.
@@ -38,7 +58,9 @@ class Rule:
     ops: names of the ops of whose applies it may replace the results; None for any op.
     rewrite: from an apply to an expression for each of its results, or None.
     sides: both sides for given variables; the right one is None where it is computed.
+    holds: for what values, where it is not all that the dtypes allow: "x is not negative".
     names, dtype, rank, domain: of the variables with which the law is drawn and tested.
+    given: those that are drawn otherwise, by name.
     """
 
     name: str
@@ -52,6 +74,8 @@ class Rule:
     dtype: str
     rank: int
     domain: tuple[float, float]
+    given: Mapping[str, Given]
+    holds: str
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
@@ -60,9 +84,40 @@ class Rule:
         self, dtype: str | None = None, rank: int | None = None
     ) -> tuple[list[Variable], Variable, Variable | None]:
         """Variables to draw the law with, its left side, and its right side or None."""
-        kind = TensorType(dtype or self.dtype, (None,) * (self.rank if rank is None else rank))
-        variables = [Variable(kind, name=name) for name in self.names]
+        variables = drawn_variables(
+            self.names, rank=self.rank if rank is None else rank, dtype=dtype or self.dtype,
+            given=self.given,
+        )  # fmt: skip
         return variables, *self.sides(*variables)
+
+    def values(
+        self, variables: Sequence[Variable], random: np.random.Generator
+    ) -> dict[Variable, Array]:
+        """A value of the law's domain for each variable with which it was drawn."""
+        found: dict[Variable, Array] = {}
+        for v in variables:
+            given = self.given.get(v.name or "")
+            shape = given.shape if given else LENGTHS[: v.ndim]
+            if given is not None and given.draw is not None:
+                drawn = given.draw(random)
+            else:
+                low, high = self.domain
+                unsigned = v.dtype == "bool" or v.dtype.startswith("uint")
+                drawn = random.uniform(max(low, 0) if unsigned else low, high, shape)
+            found[v] = np.asarray(drawn).astype(v.dtype)
+        return found
+
+
+def drawn_variables(
+    names: Iterable[str], *, rank: int, dtype: str, given: Mapping[str, Given]
+) -> list[Variable]:
+    """The variables of these names with which a law is drawn."""
+    kinds = {
+        name: TensorType(g.dtype or dtype, [True if n == 1 else None for n in g.shape])
+        for name, g in given.items()
+    }
+    usual = TensorType(dtype, (None,) * rank)
+    return [Variable(kinds.get(name, usual), name=name) for name in names]
 
 
 RULES: dict[str, Rule] = {}
@@ -76,6 +131,8 @@ class Facts(TypedDict, total=False):
     dtype: str
     rank: int
     domain: tuple[float, float]
+    given: Mapping[str, Given]
+    holds: str
 
 
 class Phase:
@@ -144,8 +201,12 @@ class Phase:
                 when=when,
                 only=only or self.only,
                 in_product=in_product,
-                rank=facts.get("rank", RANK),
-                dtype=facts.get("dtype", DTYPE),
+                stand_ins=drawn_variables(
+                    positional(function),
+                    rank=facts.get("rank", RANK),
+                    dtype=facts.get("dtype", DTYPE),
+                    given=facts.get("given", {}) if example is None else {},
+                ),
             )
 
             def sides(*variables: Variable) -> Sides:
@@ -190,7 +251,6 @@ class Phase:
             raise RewriteError(f"There are two rules called {name!r}.", node=name)
         if not why:
             raise RewriteError(f"The rule {name!r} does not say why.", node=name)
-        parameters = inspect.signature(named).parameters.values()
         rule = RULES[name] = Rule(
             name=name,
             why=why,
@@ -199,10 +259,12 @@ class Phase:
             ops=ops,
             rewrite=rewrite,
             sides=sides,
-            names=tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY),
+            names=tuple(positional(named)),
             dtype=facts.get("dtype", DTYPE),
             rank=facts.get("rank", RANK),
             domain=facts.get("domain", DOMAIN),
+            given=facts.get("given", {}),
+            holds=facts.get("holds", ""),
         )
         return rule
 

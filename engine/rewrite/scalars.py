@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from engine.expression import Constant, Variable
+from engine.expression import OPS, Constant, Variable
 from engine.types import INTEGERS
 
 Number = int | float | complex
@@ -43,3 +43,8 @@ def wrapped(value: Number, dtype: str) -> Number:
 def constant(value: Number, dtype: str) -> Constant:
     """The number as a scalar constant of the dtype."""
     return Constant(np.array(wrapped(value, dtype), dtype=dtype))
+
+
+def like(x: Variable, value: Number) -> Variable:
+    """The number in the shape and dtype of x."""
+    return OPS["fill"](x, constant(value, x.dtype))

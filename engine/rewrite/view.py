@@ -9,15 +9,17 @@ from engine.expression import OPS, Apply, Block, Variable
 from engine.graph import Graph, Sink
 from engine.rewrite.equals import Equals
 from engine.rewrite.lengths import Lengths
-from engine.rewrite.products import Product, product_of
-from engine.rewrite.sums import Sum, sum_of
+from engine.rewrite.product import Product, product_of
+from engine.rewrite.ranges import Ranges
+from engine.rewrite.sum import Sum, sum_of
 
 
 class View:
     """A graph as rules see it: they read it, only the driver changes it.
 
-    lengths: which axes are equally long.  may_cancel: whether a factor and its inverse may go,
-    though that may hide a NaN.  rewritten: gives a block as the rules that are in force leave it.
+    lengths: which axes are equally long.  ranges: between which numbers values lie.
+    may_cancel: whether a factor and its inverse may go, though that may hide a NaN.
+    rewritten: gives a block as the rules that are in force leave it.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class View:
         self._sums: dict[Variable, Sum] = {}
         self._parts: dict[tuple[Variable, frozenset[str]], bool] = {}
         self.lengths = Lengths()
+        self.ranges = Ranges()
 
     def twin(self, node: Apply) -> Apply | None:
         """Another apply of the graph that computes the same."""

@@ -1,4 +1,4 @@
-"""Merge: equal parts become one, and what depends on constants only is computed at once."""
+"""What depends on constants only is computed at once."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import numpy as np
 
 from engine.errors import EngineError
 from engine.expression import Apply, Constant
-from engine.rewrite.rule import Phase, Replacement
+from engine.rewrite.phases import merge
+from engine.rewrite.rule import Replacement
 from engine.rewrite.view import View
-
-merge = Phase("merge", "Equal parts become one; constants are computed.")
 
 LARGEST = 4096
 """Elements of a folded constant; a larger one is cheaper to compute than to keep."""
-
-
-@merge.computed(None, example=lambda x, y: x / y + y / x * (x / y))
-def merge_equal_nodes(node: Apply, view: View) -> Replacement:
-    """The same op on the same inputs gives the same result: once is enough."""
-    twin = view.twin(node)
-    if twin is None:
-        return None
-    return twin.out if len(twin.outputs) == 1 else twin.outputs
 
 
 @merge.computed(None, example=lambda x: x + (Constant(2.5) - Constant(1.25)))

@@ -1,4 +1,4 @@
-"""Specialize: the cheapest op for what is left."""
+"""Products, quotients and signs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import math
 from engine.expression import Apply, Variable
 from engine.ops.arithmetic import inv, sqr
 from engine.rewrite.pattern import Sides
-from engine.rewrite.rule import Phase
+from engine.rewrite.phases import specialize
 from engine.rewrite.scalars import constant, number_of
 from engine.rewrite.view import View
 from engine.types import COMPLEX, FLOATS, INTEGERS
-
-specialize = Phase("specialize", "The cheapest op for what is left.")
 
 
 @specialize(only=FLOATS | COMPLEX, domain=(0.5, 3.0))

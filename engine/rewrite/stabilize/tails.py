@@ -1,4 +1,4 @@
-"""Stabilize, continued: tails of the normal distribution, where erf is all but 1."""
+"""Tails of the normal distribution, where erf is all but 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.ops.arithmetic import sqr
 from engine.ops.exponential import exp, log
 from engine.ops.special import erf, erfc, erfcx, log_ndtr
 from engine.rewrite.pattern import Sides
-from engine.rewrite.stabilize import stabilize
+from engine.rewrite.phases import stabilize
 
 
 @stabilize

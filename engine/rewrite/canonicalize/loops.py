@@ -1,4 +1,4 @@
-"""Canonicalize, continued: laws of loops and of choices, and what lies inside of them."""
+"""Loops, and what of them is read."""
 
 from __future__ import annotations
 
@@ -6,58 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.expression import OPS, Apply, Block, Constant, Variable, certain, leaves, substitute
-from engine.ops.blocks import op_from_graph
-from engine.ops.control import ifelse
 from engine.ops.exponential import exp
 from engine.ops.indexing import subtensor
-from engine.ops.logic import fill
 from engine.ops.loop import Loop
-from engine.rewrite.canonicalize import canonicalize, like
-from engine.rewrite.merge import merge
-from engine.rewrite.rule import DESCENDS, DROPS_ROWS, HIDES_ERROR, Replacement
-from engine.rewrite.scalars import number_of
+from engine.rewrite.examples import loop, row_of
+from engine.rewrite.phases import canonicalize
+from engine.rewrite.rule import DROPS_ROWS, HIDES_ERROR, Replacement
 from engine.rewrite.view import View
-
-WITH_BLOCKS = [op.name for op in set(OPS.values()) if op.higher_order]
-
-
-def _loop(x: Variable, *results: Variable, last: Variable, row: Variable) -> list[Variable]:
-    """For examples: a loop over the rows of x, whose state is `last` and starts with zeros."""
-    body = Block((row, last), results)
-    first = OPS["zeros_like"](x[:1])
-    return Loop(body, sequences=1, taps=((-1,),)).run(OPS["shape"](x)[0], [x, first])
-
-
-def _row(x: Variable) -> Variable:
-    return Variable(x[0].type)
-
-
-@merge.computed(WITH_BLOCKS, example=lambda x: _doubled(x), tags=[DESCENDS])
-def rewrite_body(node: Apply, view: View) -> Replacement:
-    """What is done in every step is rewritten as all else is, once."""
-    block = view.rewritten(node.params["block"])
-    if block == node.params["block"]:
-        return None
-    return node.op.apply(node.inputs, {**node.params, "block": block}).outputs
-
-
-def _doubled(x: Variable) -> Variable:
-    row, last = _row(x), _row(x)
-    return _loop(x, last + (exp(row) + exp(row)), last=last, row=row)[0]
-
-
-@merge.computed(["op_from_graph"], example=lambda x: _inlined(x))
-def open_inline_ops(node: Apply, view: View) -> Replacement:
-    """An op that is declared inline is no more than its graph."""
-    if not node.params["inline"] or node.op.expand is None:
-        return None
-    return node.op.expand(*node.inputs, **node.params)
-
-
-def _inlined(x: Variable) -> Variable:
-    inner = Variable(x.type)
-    block = Block((inner,), (exp(inner) + inner,))
-    return op_from_graph([x], block=block, inline=True)
 
 
 @canonicalize.computed(["scan"], example=lambda x: _summed(x))
@@ -89,7 +44,7 @@ def compute_before_the_loop(node: Apply, view: View) -> Replacement:
 
 
 def _summed(x: Variable) -> Variable:
-    row, last, fixed = _row(x), _row(x), _row(x)
+    row, last, fixed = row_of(x), row_of(x), row_of(x)
     body = Block((row, last, fixed), (last + row * exp(fixed),))
     inputs = [x, OPS["zeros_like"](x[:1]), x[0]]
     return Loop(body, sequences=1, taps=((-1,),)).run(OPS["shape"](x)[0], inputs)[0]
@@ -128,7 +83,7 @@ def _each_once(
 
 
 def _doubly_read(x: Variable) -> Variable:
-    row, again, last = _row(x), _row(x), _row(x)
+    row, again, last = row_of(x), row_of(x), row_of(x)
     body = Block((row, again, last), (last + row * again,))
     inputs = [x, x, OPS["zeros_like"](x[:1])]
     return Loop(body, sequences=2, taps=((-1,),)).run(OPS["shape"](x)[0], inputs)[0]
@@ -177,8 +132,8 @@ def _last_rows(readers: Iterable[tuple[object, int]], kept: int) -> int:
 
 
 def _both(x: Variable) -> list[Variable]:
-    row, last = _row(x), _row(x)
-    return _loop(x, last + row, row * row, last=last, row=row)
+    row, last = row_of(x), row_of(x)
+    return loop(x, last + row, row * row, last=last, row=row)
 
 
 @canonicalize.computed(["scan"], example=lambda x: _both(x)[1], tags=[HIDES_ERROR])
@@ -215,46 +170,3 @@ def drop_unread_results(node: Apply, view: View) -> Replacement:
     inputs = [*elements.values(), *(first[i] for i in states), *fixed.values()]
     rows = dict(zip(order, smaller.run(node.inputs[0], inputs), strict=True))
     return [rows.get(i, v) for i, v in enumerate(node.outputs)]
-
-
-# Choices
-
-
-@canonicalize.computed(["ifelse"], example=lambda x: ifelse(Constant(1), x, exp(x)))
-def choose_at_once(node: Apply, view: View) -> Variable | None:
-    """Where the condition is known, or both branches are the same, nothing is left to choose."""
-    condition, then, other = node.inputs
-    number = number_of(condition)
-    if number is not None:
-        chosen = then if number else other
-    elif then is other:
-        chosen = then
-    else:
-        return None
-    return chosen if chosen.broadcastable == node.out.broadcastable else None
-
-
-@canonicalize.computed(["add"], example=lambda x, y: _either(x, y))
-def add_choices(node: Apply, view: View) -> Variable | None:
-    """Of one choice with nothing else and another with nothing first, one choice is left."""
-    choices = [v.owner for v in node.inputs if v.owner is not None and v.owner.op is ifelse]
-    if len(choices) < 2 or any(view.is_shared(v) for v in node.inputs):
-        return None
-    (condition, *first), (same, *second) = (c.inputs for c in choices)
-    if condition is not same:
-        return None
-    branches = [b if _is_zero(a) else a for a, b in zip(first, second, strict=True)]
-    if not all(_is_zero(a) or _is_zero(b) for a, b in zip(first, second, strict=True)):
-        return None
-    out = ifelse(condition, *branches)
-    return out if out.broadcastable == node.out.broadcastable else None
-
-
-def _is_zero(v: Variable) -> bool:
-    number = number_of(v.owner.inputs[1] if v.owner is not None and v.owner.op is fill else v)
-    return number is not None and number == 0
-
-
-def _either(x: Variable, y: Variable) -> Variable:
-    condition, zeros = OPS["sum"](x) > 0, like(x, 0)
-    return ifelse(condition, exp(x), zeros) + ifelse(condition, zeros, x * y)

@@ -1,4 +1,4 @@
-"""Canonicalize, continued: laws of parts, read and changed by index."""
+"""Parts, read and changed by index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.ops.index import REST, WHOLE, WIRED
 from engine.ops.indexing import subtensor
 from engine.ops.logic import cast, gt, switch
 from engine.ops.reductions import sum
-from engine.rewrite.canonicalize import canonicalize
+from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import HIDES_ERROR
 from engine.rewrite.view import View
 

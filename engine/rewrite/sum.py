@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.expression import OPS, Variable
-from engine.rewrite.products import FAMILY as PRODUCTS
-from engine.rewrite.products import Product, product_of
+from engine.rewrite.product import FAMILY as PRODUCTS
+from engine.rewrite.product import Product, product_of
 from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
 
 FAMILY = frozenset({"add", "sub", "neg"})

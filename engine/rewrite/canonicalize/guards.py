@@ -1,4 +1,4 @@
-"""Canonicalize, continued: gradients of what switch leaves out, which stay 0 whatever they meet.
+"""Gradients of what switch leaves out, which stay 0 whatever they meet.
 
 `multiply_no_nan(g, d)` is the product where g is not 0.  These laws gather the d's into one
 ordinary product, in which the other laws find what they look for.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from engine.expression import Apply, Variable
 from engine.ops.arithmetic import multiply_no_nan
 from engine.ops.logic import switch
-from engine.rewrite.canonicalize import canonicalize
 from engine.rewrite.pattern import Sides
-from engine.rewrite.products import FAMILY as PRODUCTS
+from engine.rewrite.phases import canonicalize
+from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.scalars import number_of
 from engine.rewrite.view import View
 

@@ -1,0 +1,90 @@
+"""Sums, means and other folds over axes."""
+
+from __future__ import annotations
+
+from engine.expression import Apply, Variable
+from engine.makers import restore_axes
+from engine.ops.axes import dimshuffle
+from engine.ops.exponential import exp
+from engine.ops.logic import cast, fill
+from engine.ops.reductions import count, max, sum
+from engine.rewrite.phases import canonicalize
+from engine.rewrite.product import FAMILY as PRODUCTS
+from engine.rewrite.product import Product
+from engine.rewrite.view import View
+from engine.types import DISCRETE, normalize_axes
+
+
+def states_dtype(node: Apply) -> bool:
+    """Whether a sum or mean was told in which dtype to add up or to give its result."""
+    return node.params["dtype"] is not None or node.params["acc_dtype"] is not None
+
+
+@canonicalize.computed(["sum"], example=lambda x, y: sum(fill(x, sum(y))))
+def sum_of_filled(node: Apply, view: View) -> Variable | None:
+    """The sum of n equal numbers is n times the number."""
+    filled = node.inputs[0].owner
+    if filled is None or filled.op is not fill or node.out.ndim or states_dtype(node):
+        return None
+    model, value = filled.inputs
+    if value.ndim or model.ndim != filled.out.ndim:
+        return None
+    return value * cast(count(model), node.out.dtype)
+
+
+@canonicalize.computed(
+    ["sum", "prod", "mean", "max", "min"], example=lambda x: max(sum(x, 1, keepdims=True), 1)
+)
+def fold_one_element(node: Apply, view: View) -> Variable | None:
+    """Folding an axis of length 1 changes nothing, but that the axis may go."""
+    x = node.inputs[0]
+    axes = normalize_axes(node.params["axis"], x.ndim)
+    if x.dtype != node.out.dtype or not all(x.broadcastable[a] for a in axes):
+        return None
+    if node.params["keepdims"] or not axes:
+        return x
+    return dimshuffle(x, tuple(a for a in range(x.ndim) if a not in axes))
+
+
+@canonicalize.computed(["sum", "mean"], example=lambda x, y: sum(x * exp(sum(y)), axis=0))
+def scale_after_summing(node: Apply, view: View) -> Variable | None:
+    """What is the same for every term is multiplied once with the sum."""
+    x = node.inputs[0]
+    if x.dtype in DISCRETE or x.owner is None or x.owner.op.name not in PRODUCTS:
+        return None
+    if states_dtype(node):
+        return None
+    form = view.product(x)
+    if form.cancelled or not form.is_sound():
+        return None
+    form = form.copy()
+    axes = normalize_axes(node.params["axis"], x.ndim)
+    number = form.number()
+    outside = Product(form.dtype, 1 if number is None else number)
+    if number is not None:
+        form.coefficient = form.divisor = 1
+    for v, e in list(form.factors.items()):
+        reduced = [a - (x.ndim - v.ndim) for a in axes]
+        if all(a < 0 or v.broadcastable[a] for a in reduced) and len(form.factors) > 1:
+            form.multiply(v, -e)
+            kept = [a for a in range(v.ndim) if a not in reduced]
+            dropped = not node.params["keepdims"] and len(kept) < v.ndim
+            outside.multiply(dimshuffle(v, tuple(kept)) if dropped else v, e)
+    inner = form.build() if outside.factors or outside.coefficient != 1 else None
+    if inner is None or inner.broadcastable != x.broadcastable:
+        return None
+    outside.multiply(node.op(inner, **node.params), 1)
+    return outside.build()
+
+
+@canonicalize.computed(["dimshuffle"], example=lambda x: sum(x, axis=1).dimshuffle(0, "x"))
+def keep_summed_axes(node: Apply, view: View) -> Variable | None:
+    """An axis that is folded away and put back with length 1 can be kept at once."""
+    folded = node.inputs[0].owner
+    if folded is None or folded.op.fold is None or folded.params["keepdims"]:
+        return None
+    x = folded.inputs[0]
+    restored = restore_axes(folded.out, x, folded.params["axis"], False).owner
+    if restored is None or restored.params != node.params:
+        return None
+    return folded.op.apply([x], {**folded.params, "keepdims": True}).out

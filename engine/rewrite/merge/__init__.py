@@ -1,0 +1,7 @@
+"""Merge: equal parts become one, and what is constant is computed."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
