@@ -476,6 +476,13 @@ def test_constants_that_would_grow_are_not_folded() -> None:
     assert "full" in ops(graph)
 
 
+def test_an_output_that_is_constant_is_folded_and_left() -> None:
+    made = T.abs(T.constant(-2.0))
+    graph, _ = optimized([], made, made + 1)
+    assert len(graph) == 0
+    assert interpret(graph.outputs, {}) == [2, 3]
+
+
 def test_branches_are_left_lazy() -> None:
     x = T.dvector("x")
     graph, _ = optimized([x], ifelse(T.constant(0), x[5], x[0] + 0))

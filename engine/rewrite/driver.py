@@ -131,24 +131,27 @@ class Driver:
                     f"The rule {rule.name} failed and was left out: {type(error).__name__}: {error}"
                 )
                 continue
-            if near:
+            if near is not None:
                 return near
         return None
 
     def _take(
         self, rule: Rule, node: Apply, proposed: Variable | Sequence[Variable], started: float
-    ) -> list[Apply]:
-        """Replace the results of an apply by what is proposed, if that fits and is better."""
+    ) -> list[Apply] | None:
+        """Replace the results of an apply by what is proposed, if that fits and is better.
+
+        Gives what lies near the change; None if there was none.
+        """
         if isinstance(proposed, Variable):
             fitting = self._fitted(node.out, proposed)
             if fitting is None or not self._lowers(node.out, fitting):
-                return []
+                return None
             return self._replace(rule, node.out, fitting, started)
-        near: list[Apply] = []
+        near: list[Apply] | None = None
         for old, new in zip(node.outputs, proposed, strict=True):
             fitting = self._fitted(old, new)
             if fitting is not None and self.graph.clients(old):
-                near += self._replace(rule, old, fitting, started)
+                near = (near or []) + self._replace(rule, old, fitting, started)
         return near
 
     def _fitted(self, old: Variable, new: Variable) -> Variable | None:
