@@ -35,6 +35,7 @@ class Config:
     mode: the mode of functions that are given none: a name, or a Mode.
     optimizer_including, optimizer_excluding: rules that this mode has besides or leaves out:
         names, tags or phases with colons between them.
+    strict_rewrites: whether rules are left out that may hide a NaN, an infinity or a shape error.
     profile: whether functions are profiled that are not told.
     device: what kernels run on.
     warn: where programs turn off the warnings of bugs that Theano once had; there are none here.
@@ -51,6 +52,7 @@ class Config:
     mode: Any = "FAST_RUN"
     optimizer_including: str = ""
     optimizer_excluding: str = ""
+    strict_rewrites: bool = False
     profile: bool = False
     device: str = "cpu"
     warn: SimpleNamespace = field(default_factory=SimpleNamespace)

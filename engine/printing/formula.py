@@ -14,6 +14,9 @@ from engine.ops.index import index_text
 LONGEST = 4000
 """Characters after which a part that is used several times is cut short."""
 
+CUT = "…"
+"""What stands for a part that is not shown."""
+
 ATOM = 1000
 """The precedence of what never needs brackets."""
 
@@ -44,7 +47,7 @@ def _render(variable: Variable, leaf: Any, apply: Any) -> Part:
         inputs = [parts.get(v) or leaf(v) for v in node.inputs]
         text, precedence = apply(node, inputs)
         if len(text) > LONGEST:
-            text, precedence = "…", ATOM
+            text, precedence = CUT, ATOM
         for i, v in enumerate(node.outputs):
             several = len(node.outputs) > 1
             parts[v] = (f"{text}[{i}]" if several else text, ATOM if several else precedence)
@@ -155,6 +158,8 @@ def _tex_name(name: str) -> str:
 
     Whatever people wrote, nothing of it is read as a TeX command.
     """
+    if name == CUT:
+        return r"\ldots"
     match = PLAIN.match(name)
     if match:
         word, digits = match.groups()

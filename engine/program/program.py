@@ -13,7 +13,8 @@ import numpy as np
 
 from engine.document import Document
 from engine.errors import EngineError, MissingInputError, ProgramError
-from engine.expression import Variable, leaves
+from engine.expression import Constant, Variable, leaves
+from engine.graph import Graph
 from engine.philox import first_state
 from engine.program.builder import build
 from engine.program.evaluation import Evaluator, Values
@@ -209,6 +210,30 @@ class Program:
         for key, value in following.items():
             self._check_next(key, held[key], value)
         return results, {**held, **{key: np.array(value) for key, value in following.items()}}
+
+    def graph(self, function: str | None = None) -> Graph:
+        """What a function computes, as a graph of its own: its outputs, then what it updates.
+
+        Without a name, the function that is trained, or the main one.  The cost is an output of
+        the function that is trained, even where it is not listed.  Values may be missing.
+        Raises ProgramError where there is nothing to compute, and the error of the first node
+        that keeps an output or update from being computed.
+        """
+        function = self._chosen(function)
+        nodes = dict.fromkeys(self.functions[function]["outputs"])
+        cost = self.document.data.get("training", {}).get("cost")
+        if cost is not None and function == self._chosen(None):
+            nodes.setdefault(cost)
+        outputs = list(map(self._member, nodes))
+        wanted = [*outputs, *self._updates(function, outputs).values()]
+        if not wanted:
+            raise ProgramError(
+                f"The function {function} computes nothing.",
+                expected="an output or an update", got="neither",
+                hint="Add an output and wire what is to be computed into it.",
+            )  # fmt: skip
+        given = [v for v in leaves(wanted) if not isinstance(v, Constant)]
+        return Graph(given, wanted)
 
     def _require_values(self, wanted: Iterable[Variable]) -> None:
         nodes = {v: node for node, v in self._built.inputs.items()}

@@ -16,10 +16,13 @@ import engine.rewrite.canonicalize
 import engine.rewrite.merge
 import engine.rewrite.specialize
 import engine.rewrite.stabilize  # noqa: F401 -- these declare the rules
+from engine.config import config
 from engine.errors import ParameterError
 from engine.graph import Graph
 from engine.rewrite.driver import Driver
+from engine.rewrite.explain import Account, accounts
 from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
+from engine.rewrite.paging import page, pages
 from engine.rewrite.phases import PIPELINE
 from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
 
@@ -29,6 +32,7 @@ __all__ = [
     "HIDES_ERROR",
     "PIPELINE",
     "RULES",
+    "Account",
     "Film",
     "Frame",
     "Frozen",
@@ -37,7 +41,10 @@ __all__ = [
     "RewriteStep",
     "Rule",
     "Wire",
+    "accounts",
     "optimize",
+    "page",
+    "pages",
 ]
 
 STEPS_PER_NODE = 50
@@ -50,7 +57,8 @@ def optimize(
     stop_after: str | None = None,
     exclude: Iterable[str] = (),
     include: Iterable[str] = (),
-    strict: bool = False,
+    strict: bool | None = None,
+    film: bool = True,
     seconds: float = SECONDS,
     check: bool = False,
 ) -> Film:
@@ -58,7 +66,9 @@ def optimize(
 
     stop_after: the name of the last phase.
     exclude: names of rules, tags or phases to leave out; include: those to use all the same.
-    strict: leave out what may hide a NaN, an infinity or a shape error.
+    strict: leave out what may hide a NaN, an infinity or a shape error; by default
+        `config.strict_rewrites`.
+    film: keep every step to be looked at; if not, only their number and the warnings.
     seconds: the time after which rewriting stops wherever it is; the graph is right then too.
     check: hold the graph against the falling measure after every step, for tests.
 
@@ -67,13 +77,14 @@ def optimize(
     _known({stop_after} if stop_after else (), [phase.name for phase in PIPELINE])
     out, back = set(exclude), set(include)
     _known(out | back, _names())
-    if strict:
+    if config.strict_rewrites if strict is None else strict:
         out |= {ERASES_NAN, HIDES_ERROR}
     driver = Driver(
         graph,
         steps=1000 + STEPS_PER_NODE * len(graph),
         seconds=seconds,
         may_cancel=ERASES_NAN not in out - back,
+        kept=film,
         check=check,
     )
     rules: list[Rule] = []

@@ -38,6 +38,7 @@ class Driver:
 
     steps, seconds: the most that may be spent; what is left undone then is said on the film.
     may_cancel: whether rules may let factors cancel though that may hide a NaN.
+    kept: whether the steps are kept on the film, or only counted.
     check: hold the whole graph against the measure after every step.
     """
 
@@ -48,14 +49,17 @@ class Driver:
         steps: int,
         seconds: float,
         may_cancel: bool = True,
+        kept: bool = True,
         check: bool = False,
     ) -> None:
         self.graph = graph
-        self.film = Film(graph)
+        self.film = Film(graph, kept=kept or check)
         self.check = check
         self._equals = Equals(graph.toposort())
         self._view = View(graph, self._equals, self._rewritten, may_cancel=may_cancel)
-        self._blocks: dict[Block, Block] = {}
+        self._blocks: dict[Block, tuple[Block, Film | None]] = {}
+        self._inside: Film | None = None
+        self._last: deque[str] = deque(maxlen=8)
         self._failed: set[str] = set()
         self._settled: set[str] = set()
         self._steps = steps
@@ -76,24 +80,29 @@ class Driver:
         """A block after the rules that are being applied, by a driver of its own."""
         known = self._blocks.get(block)
         if known is not None:
-            return known
+            found, self._inside = known
+            return found
         graph = Graph(block.inputs, block.outputs)
         inner = Driver(
             graph,
-            steps=self._steps - len(self.film),
+            steps=self._steps - self.film.taken,
             seconds=self._deadline - perf_counter(),
             may_cancel=self._view.may_cancel,
+            kept=self.film.kept,
             check=self.check,
         )
         inner.run(*self._running)
         self.film.warnings += inner.film.warnings
-        found = Block(block.inputs, tuple(graph.outputs)) if len(inner.film) else block
-        self._blocks[block] = self._blocks[found] = found
+        found = block
+        if inner.film.taken:
+            found, self._inside = Block(block.inputs, tuple(graph.outputs)), inner.film
+        self._blocks[found] = found, None
+        self._blocks[block] = found, self._inside
         return found
 
     def _sweep(self, name: str, index: Index, news: Index) -> bool:
         """Try `news` on every apply and all rules on what changes; tell whether anything did."""
-        steps = len(self.film)
+        steps = self.film.taken
         queue = deque(self.graph.toposort())
         waiting = set(queue)
         changed: set[Apply] = set()
@@ -104,7 +113,7 @@ class Driver:
                 near = self._visit(node, index if node in changed else news)
                 if near is None:
                     break
-                if len(self.film) >= self._steps or perf_counter() > self._deadline:
+                if self.film.taken >= self._steps or perf_counter() > self._deadline:
                     self._give_up(name)
                     return False
                 changed.update(near)
@@ -112,7 +121,7 @@ class Driver:
                     if other not in waiting and other is not node:
                         waiting.add(other)
                         queue.append(other)
-        return len(self.film) > steps
+        return self.film.taken > steps
 
     def _visit(self, node: Apply, index: Index) -> list[Apply] | None:
         """Apply the first rule that applies; give what lies near the change."""
@@ -120,6 +129,7 @@ class Driver:
             if rule.name in self._failed:
                 continue
             started = perf_counter()
+            self._inside = None
             try:
                 proposed = rule.rewrite(node, self._view)
                 if proposed is None:
@@ -194,24 +204,32 @@ class Driver:
             self._equals.enter(node)
         if old.owner is not None and new.owner is not None and old.owner.op is new.owner.op:
             new.owner.origins |= old.owner.origins
-        self.film.add(
-            RewriteStep(
-                phase=rule.phase,
-                rule=rule.name,
-                why=rule.why,
-                removed=tuple(n.id for n in removed),
-                added=tuple(n.id for n in added),
-                nodes_before=count,
-                nodes_after=len(self._equals),
-                seconds=perf_counter() - started,
-                old=was,
-                new=place(new),
-                nodes=tuple(map(freeze, added)),
-                wires=wires(readers, place(new)),
-                film=self.film,
-                position=len(self.film),
+        # A loop is replaced result by result; what is inside comes with the first of them.
+        inside, self._inside = self._inside, None
+        self.film.taken += 1
+        self.film.total += 1 + (0 if inside is None else inside.total)
+        self._last.append(rule.name)
+        if self.film.kept:
+            self.film.add(
+                RewriteStep(
+                    phase=rule.phase,
+                    rule=rule.name,
+                    why=rule.why,
+                    tags=rule.tags,
+                    removed=tuple(n.id for n in removed),
+                    added=tuple(n.id for n in added),
+                    nodes_before=count,
+                    nodes_after=len(self._equals),
+                    seconds=perf_counter() - started,
+                    old=was,
+                    new=place(new),
+                    nodes=tuple(map(freeze, added)),
+                    wires=wires(readers, place(new)),
+                    film=self.film,
+                    position=len(self.film),
+                    inside=inside,
+                )
             )
-        )
         after = measure(self.graph.applies, self._view.ranges) if self.check else 0
         if self.check and removed and after >= before:
             raise RewriteError(
@@ -232,9 +250,9 @@ class Driver:
         return list(found)
 
     def _give_up(self, name: str) -> None:
-        names = ", ".join(dict.fromkeys(step.rule for step in self.film[-8:]))
+        names = ", ".join(dict.fromkeys(self._last))
         self.film.warnings.append(
-            f"{name} was cut short after {len(self.film)} steps; the last rules were {names}."
+            f"{name} was cut short after {self.film.taken} steps; the last rules were {names}."
         )
 
 
