@@ -1,4 +1,4 @@
-"""The `wiregrad` command: without arguments the server; `run`, `list` and `ops` need no browser."""
+"""The `wiregrad` command: without arguments the server; all else needs no browser."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import app
 from app.settings import DEFAULT_PORT, Settings
 from app.shapes import DEVICES, MAX_STEPS
 from engine.errors import EngineError
+from engine.rewrite.cost import TYPICAL
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 130
@@ -88,6 +89,40 @@ def parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=run_graph)
 
+    explain = commands.add_parser(
+        "explain",
+        help="Show step by step how a graph is rewritten.",
+        description="Show step by step how a graph is rewritten. The estimated cost is counted in "
+        "elementary operations, such as to read, write or add a number; a length that is not "
+        f"known is taken to be {TYPICAL}.",
+    )
+    explain.add_argument("graph", metavar="NAME_OR_FILE", help="A gallery name or a graph file.")
+    explain.add_argument(
+        "--function",
+        metavar="NAME",
+        help="The function to explain; without it, the one that `run` trains or calls.",
+    )
+    explain.add_argument(
+        "--strict",
+        action="store_true",
+        help="Leave out the laws that may hide a NaN, an infinity or a shape error.",
+    )
+    for option, does in (("exclude", "leave out"), ("include", "use all the same")):
+        explain.add_argument(
+            f"--{option}",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help=f"A law, tag or phase to {does}. May be given again.",
+        )
+    explain.add_argument("--stop-after", metavar="PHASE", help="The last phase.")
+    explain.add_argument(
+        "--json",
+        action="store_true",
+        help="One JSON object a line on stdout: the film, then each film inside of a step.",
+    )
+    explain.set_defaults(command=explain_graph)
+
     gallery = commands.add_parser("list", help="Name the graphs of the gallery.")
     gallery.set_defaults(command=list_gallery)
 
@@ -112,6 +147,33 @@ def run_graph(options: argparse.Namespace) -> None:
     content = job.find(options.graph)
     chosen = job.Options(options.steps, options.seed, options.device, dict(options.set))
     job.run(content, chosen, Report(as_json=options.json, every=options.every, out=options.out))
+
+
+def explain_graph(options: argparse.Namespace) -> None:
+    """`wiregrad explain`"""
+    from app import job
+    from app.report import say
+    from engine.program import Program
+    from engine.rewrite import optimize, pages
+
+    content = job.find(options.graph)
+    program = Program(content)
+    function = program.chosen(options.function)
+    film = optimize(
+        program.graph(function),
+        stop_after=options.stop_after,
+        exclude=options.exclude,
+        include=options.include,
+        strict=options.strict,
+    )
+    if options.json:
+        for page in pages(film):
+            say({"graph": content.name, "function": function, **page})
+        return
+    print(f"{content.title}: {function}\n\n{film.explain()}")
+    others = ", ".join(name for name in program.functions if name != function)
+    if others:
+        print(f"\nMore functions, for --function: {others}")
 
 
 def list_gallery(_options: argparse.Namespace) -> None:

@@ -86,7 +86,11 @@ class Program:
             if record["kind"] == "output" and (node, VALUE) in self._built.variables
         }
 
-    def _chosen(self, function: str | None) -> str:
+    def chosen(self, function: str | None = None) -> str:
+        """The function of that name; without one, that which is trained, or the main one.
+
+        Raises ProgramError where there is none of the name.
+        """
         if function is None:
             training: Mapping[str, Any] = self.document.data.get("training", {})
             preferred = (training.get("function"), "main", min(self.functions))
@@ -95,6 +99,7 @@ class Program:
             raise ProgramError(
                 f"There is no function {function!r}.",
                 expected=" or ".join(self.functions), got=function,
+                hint=f"There is {' and '.join(self.functions)}.",
             )  # fmt: skip
         return function
 
@@ -192,7 +197,7 @@ class Program:
         All updates are computed from the old values.  Raises the error of the first node that
         keeps an output or update from being computed.
         """
-        function = self._chosen(function)
+        function = self.chosen(function)
         held = self.fitted_state(state)
         outputs = {
             str(self.document.nodes[node]["name"]): self._member(node)
@@ -219,10 +224,10 @@ class Program:
         Raises ProgramError where there is nothing to compute, and the error of the first node
         that keeps an output or update from being computed.
         """
-        function = self._chosen(function)
+        function = self.chosen(function)
         nodes = dict.fromkeys(self.functions[function]["outputs"])
         cost = self.document.data.get("training", {}).get("cost")
-        if cost is not None and function == self._chosen(None):
+        if cost is not None and function == self.chosen(None):
             nodes.setdefault(cost)
         outputs = list(map(self._member, nodes))
         wanted = [*outputs, *self._updates(function, outputs).values()]
@@ -308,7 +313,7 @@ class Program:
                 expected="a cost and a number of steps", got="nothing",
                 hint="Choose an output as the cost.",
             )  # fmt: skip
-        function = self._chosen(None)
+        function = self.chosen(None)
         if not self.functions[function]["updates"]:
             raise ProgramError(
                 f"Nothing would change in training: the function {function} has no updates.",

@@ -11,6 +11,7 @@ stabilize: log_of_one_plus_exp: log(1 + exp(x))  →  softplus(x)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 import engine.rewrite.canonicalize
 import engine.rewrite.merge
@@ -22,7 +23,7 @@ from engine.graph import Graph
 from engine.rewrite.driver import Driver
 from engine.rewrite.explain import Account, accounts
 from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
-from engine.rewrite.paging import page, pages
+from engine.rewrite.paging import laws, page, pages
 from engine.rewrite.phases import PIPELINE
 from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
 
@@ -42,6 +43,7 @@ __all__ = [
     "Rule",
     "Wire",
     "accounts",
+    "laws",
     "optimize",
     "page",
     "pages",
@@ -74,9 +76,9 @@ def optimize(
 
     Raises ParameterError for a name that is none.
     """
-    _known({stop_after} if stop_after else (), [phase.name for phase in PIPELINE])
+    _known("phase", {stop_after} if stop_after else (), [phase.name for phase in PIPELINE])
     out, back = set(exclude), set(include)
-    _known(out | back, _names())
+    _known("rule, tag or phase", out | back, _names())
     if config.strict_rewrites if strict is None else strict:
         out |= {ERASES_NAN, HIDES_ERROR}
     driver = Driver(
@@ -104,12 +106,14 @@ def _names() -> set[str]:
     return set[str]().union(*map(_labels, RULES.values()))
 
 
-def _known(names: Iterable[str], among: Iterable[str]) -> None:
-    choices = sorted(among)
-    for name in names:
-        if name not in choices:
-            raise ParameterError(
-                f"There is no rule, tag or phase {name!r}.",
-                expected=", ".join(choices),
-                got=name,
-            )
+def _known(what: str, names: Iterable[str], among: Iterable[str]) -> None:
+    choices = list(among)
+    for name in sorted(set(names).difference(choices)):
+        close = " or ".join(get_close_matches(name, choices))
+        few = f"There are {', '.join(choices)}." if len(choices) < 10 else None
+        raise ParameterError(
+            f"There is no {what} {name!r}.",
+            expected=", ".join(sorted(choices)),
+            got=name,
+            hint=f"Did you mean {close}?" if close else few,
+        )

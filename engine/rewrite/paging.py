@@ -28,6 +28,7 @@ from typing import Any
 
 from engine.errors import ParameterError
 from engine.expression import Block, Constant, Variable
+from engine.rewrite.explain import accounts
 from engine.rewrite.film import Film, Frozen, Place, RewriteStep, Source, Wire
 from engine.types import TensorType
 
@@ -95,6 +96,23 @@ def _page(film: Film, path: Sequence[int], start: int, end: int, frame: bool) ->
         "leaves": writer.leaves(),
         "warnings": list(film.warnings),
     }
+
+
+def laws(film: Film) -> list[Json]:
+    """What each law did, in the order in which they were first applied; see Account."""
+    return [
+        {
+            "phase": account.phase,
+            "rule": account.rule,
+            "why": account.why,
+            "tags": sorted(account.tags),
+            "steps": account.steps,
+            "nodes": account.nodes,
+            "cost": whole(account.cost),
+            "seconds": account.seconds,
+        }
+        for account in accounts(film)
+    ]
 
 
 def film_at(film: Film, path: Sequence[int]) -> Film:
@@ -226,4 +244,4 @@ def _word(value: float) -> str:
 
 def whole(cost: int) -> int:
     """A cost as a number that is exact in every JSON reader; no graph that runs is so costly."""
-    return min(cost, SAFE - 1)
+    return max(1 - SAFE, min(cost, SAFE - 1))

@@ -90,7 +90,7 @@ def test_version() -> None:
 def test_every_option_is_documented() -> None:
     top = cli.parser()
     choices = next(a.choices for a in top._actions if isinstance(a.choices, dict))
-    assert set(choices) == {"run", "list", "ops"}
+    assert set(choices) == {"run", "explain", "list", "ops"}
     for parser in (top, *choices.values()):
         for action in parser._actions:
             if action.choices is not choices:
@@ -104,6 +104,60 @@ def test_run_trains_a_gallery_graph() -> None:
     assert "30,000 steps" in out
     assert "predictions" in out
     assert err == ""
+
+
+def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """What `wiregrad explain` says, on stdout or, where it refuses, on stderr."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain", *arguments])
+    assert ended.value.code == code
+    out, err = capsys.readouterr()
+    assert bool(out) != bool(err)
+    return out or err
+
+
+@pytest.mark.parametrize("name", gallery.names())
+def test_explain_tells_every_gallery_graph(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    content = gallery.load(name)
+    out = explained(capsys, name)
+    assert out.startswith(f"{content.title}: ")
+    assert "Nothing to rewrite." in out or re.search(r"\n\d+ steps?: \d+ nodes? became \d+", out)
+    if content.data["functions"]:
+        assert "More functions, for --function: predict" in out
+        assert "More functions, for --function: train" in explained(
+            capsys, name, "--function", "predict"
+        )
+    for line in explained(capsys, name, "--json").splitlines():
+        told = json.loads(line)
+        assert (told["graph"], told["format"]) == (name, "wiregrad-film")
+        assert told["length"] == len(told["steps"])
+
+
+def test_explain_takes_laws_out_and_in(capsys: pytest.CaptureFixture[str]) -> None:
+    everything = explained(capsys, "xnor")
+    assert "[may hide a NaN]" in everything
+    assert "[may hide" not in explained(capsys, "xnor", "--strict")
+    assert "stabilize:" not in explained(capsys, "xnor", "--stop-after", "canonicalize")
+    without = explained(capsys, "xnor", "--exclude", "stabilize", "--exclude", "merge")
+    assert "stabilize:" not in without
+    assert "merge:" not in without
+    one = explained(capsys, "xnor", "--exclude", "stabilize", "--include", "log_of_sigmoid")
+    assert set(re.findall(r"stabilize: (\w+)", one)) == {"log_of_sigmoid"}
+
+
+def test_explain_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.json").write_text('{"format": "wiregrad", "version": 1}')
+    for arguments, said in (
+        (["nope"], "nope is neither a graph of the gallery nor a file"),
+        (["xnor", "--function", "no"], "There is no function 'no'. There is predict and train."),
+        (["xnor", "--exclude", "stabilise"], "Did you mean stabilize?"),
+        (["xnor", "--stop-after", "x"], "There are merge, canonicalize, stabilize, specialize."),
+        ([str(tmp_path / "empty.json")], "computes nothing"),
+    ):
+        out = explained(capsys, *arguments, code=2)
+        assert said in out
+        assert out.startswith("wiregrad: ")
+        assert out.count("\n") == 1
 
 
 def test_run_says_one_json_object_a_line() -> None:
