@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import flask
 
-from app import graph_requests, run_requests
+from app import film_requests, graph_requests, run_requests
+from app.films import Films
 from app.frames import Frames
 from app.graphs import Graphs
 from app.guard import Guard
@@ -17,7 +18,7 @@ from app.storage import Database, StoredGraphs, StoredRuns
 from app.websocket import MAX_MESSAGE
 from app.wire import Wire
 
-HANDLERS = (graph_requests, run_requests)
+HANDLERS = (film_requests, graph_requests, run_requests)
 
 
 class Application(flask.Flask):
@@ -45,7 +46,7 @@ class Application(flask.Flask):
         graphs = Graphs(stored_graphs)
         workers = Workers(settings.workers, settings.spare)
         runs = Runs(stored_runs, graphs, workers, frames.wake, self.wire.notice)
-        return Services(settings, database, graphs, runs, frames)
+        return Services(settings, database, graphs, runs, frames, Films())
 
     def close(self) -> None:
         """Tell the clients, stop the runs with everything recorded, end the connections."""

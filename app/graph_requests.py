@@ -66,6 +66,7 @@ def graph_save(services: Services, _client: Client, graph_id: str, title: str) -
 def graph_delete(services: Services, _client: Client, graph_id: str) -> dict[str, Any]:
     services.runs.stop_all(graph_id)
     services.graphs.delete(graph_id)
+    services.films.forget(graph_id)
     return {}
 
 

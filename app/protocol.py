@@ -28,9 +28,14 @@ from app.fields import (
 from app.shapes import (
     DEVICES,
     END,
+    FILM_LAW,
+    FILM_PAGE,
     FITS,
     GRAPH_LIST_ITEM,
     ID,
+    LAW_NAMES,
+    MAX_PAGE_STEPS,
+    MAX_PATH,
     MAX_STEPS,
     NAME,
     PATCH,
@@ -166,6 +171,46 @@ request(
         "verdicts": (VERDICTS, "for every port that the other end could be at"),
         "fits": (FITS, "for every card that is offered"),
     },
+)
+
+# --- films --------------------------------------------------------------------------------------
+
+request(
+    "film_open",
+    "Rewrite a function of the graph as it is now, and keep every step to be played. The graph "
+    "itself stays as it is.",
+    {
+        **GRAPH_ID,
+        "function": (Maybe(NAME), "its name, null for the one that is trained, or the main one"),
+        "strict": (Maybe(Flag()), "whether laws that may hide something are left out"),
+        "exclude": (LAW_NAMES, "laws, tags or phases to leave out"),
+        "include": (LAW_NAMES, "laws, tags or phases to use all the same"),
+        "stop_after": (Maybe(Text(64)), "the last phase, null for all"),
+    },
+    {
+        "film_id": (ID, "the film, to ask for pages of it"),
+        "revision": (REVISION, "the revision of the document that it is of"),
+        "function": (NAME, "the function that it is of"),
+        "nodes_before": (Whole(), "how many nodes the function has as it was written"),
+        "nodes_after": (Whole(), "how many after all steps"),
+        "cost_before": (Whole(), "its estimated cost as it was written, in elementary operations"),
+        "cost_after": (Whole(), "its estimated cost after all steps"),
+        "laws": (ListOf(FILM_LAW), "what each law did"),
+        "page": (FILM_PAGE, "the first steps"),
+    },
+)
+request(
+    "film_page",
+    "Some steps of an open film. It stays that of its revision; it is closed when many others are "
+    "opened, when it is opened anew for a changed graph, and when the graph is deleted.",
+    {
+        "film_id": (ID, "the film"),
+        "path": (ListOf(Whole(), MAX_PATH), "the steps inside of which to look, none for the film"),
+        "start": (Whole(), "the position of the first step"),
+        "count": (Whole(1, MAX_PAGE_STEPS), "how many steps; fewer come where they are very large"),
+        "frame": (Flag(), "whether the graph before the first step is wanted"),
+    },
+    {"page": (FILM_PAGE, "the steps")},
 )
 
 # --- runs ---------------------------------------------------------------------------------------

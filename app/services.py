@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.films import Films
 from app.frames import Frames
 from app.graphs import Graphs
 from app.runs import Runs
@@ -20,6 +21,7 @@ class Services:
     graphs: Graphs
     runs: Runs
     frames: Frames
+    films: Films
 
     def close(self) -> None:
         """Stop the runs, say so to everybody who watches, and close the database."""

@@ -189,3 +189,134 @@ SOURCE = Either(
         record("EmptySource", "A new, empty graph.", {"empty": (Flag(), "always true")}),
     )
 )
+
+# --- films --------------------------------------------------------------------------------------
+
+PAGE_STEPS = 50
+MAX_PAGE_STEPS = 200
+FRAME_NODES = 5_000
+MAX_PATH = 8
+LAW_NAMES = ListOf(Text(64), 200)
+
+FILM_SOURCE = Either(
+    (
+        record("FilmLeaf", "A value that is not computed.", {"leaf": (Whole(), "its leaf's id")}),
+        record(
+            "FilmResult",
+            "A value that a node computes.",
+            {"node": (Whole(), "the node's id"), "result": (Whole(), "which of its results")},
+        ),
+    )
+)
+FILM_TYPE = record(
+    "FilmType",
+    "The type of a value in a film.",
+    {
+        "dtype": (Text(), "the dtype's name"),
+        "shape": (ListOf(Maybe(Whole()), 32), "the length of each axis, null where unknown"),
+        "text": (Text(), "how the type is shown"),
+    },
+)
+FILM_NODE = record(
+    "FilmNode",
+    "One op applied to inputs, in a film; it is no node of the canvas, but may stem from some.",
+    {
+        "id": (Whole(), "its number, the same in the whole film"),
+        "op": (Text(), "the op's name"),
+        "params": (MapOf(Json()), "the op's parameters by name"),
+        "inputs": (ListOf(FILM_SOURCE), "what each port reads"),
+        "types": (ListOf(FILM_TYPE), "the type of each result"),
+        "names": (ListOf(Maybe(Text(4000))), "what people call each result"),
+        "origins": (ListOf(NODE_ID), "the canvas nodes that it stems from"),
+        "cost": (Whole(), "its estimated cost, in elementary operations"),
+    },
+)
+FILM_VARIABLE = record(
+    "FilmVariable",
+    "A value that is not computed: an input, a shared variable or a constant.",
+    {
+        "id": (Whole(), "its number, the same in the whole film"),
+        "kind": (Choice(("input", "shared", "constant")), "which of these it is"),
+        "name": (Maybe(Text(4000)), "what people call it"),
+        "type": (FILM_TYPE, "its type"),
+        "data": (Maybe(DATA), "of a small constant its elements, nested"),
+        "origins": (ListOf(NODE_ID), "the canvas nodes that it stems from"),
+    },
+)
+FILM_FRAME = record(
+    "FilmFrame",
+    "A whole graph, between two steps.",
+    {
+        "nodes": (ListOf(FILM_NODE), "its nodes, by rising id"),
+        "outputs": (ListOf(FILM_SOURCE), "where each of its outputs comes from"),
+    },
+)
+FILM_WIRE = record(
+    "FilmWire",
+    "An input that reads something else from a step on.",
+    {
+        "reader": (Maybe(Whole()), "the node that reads, null for an output of the graph"),
+        "port": (Whole(), "the number of its input, or of the output"),
+        "source": (FILM_SOURCE, "what it reads from then on"),
+    },
+)
+FILM_STEP = record(
+    "FilmStep",
+    "One law applied once: added nodes come, then wires are laid, then removed nodes go.",
+    {
+        "position": (Whole(), "where in its film it is, from 0"),
+        "phase": (Text(), "the law's phase"),
+        "rule": (Text(), "the law's name"),
+        "why": (Text(4000), "its reason"),
+        "tags": (ListOf(Text()), "what it may hide, erases_nan or hides_error, and other marks"),
+        "before": (Text(10_000), "what was replaced, as text"),
+        "after": (Text(10_000), "its replacement, as text"),
+        "before_tex": (Text(10_000), "what was replaced, as TeX"),
+        "after_tex": (Text(10_000), "its replacement, as TeX"),
+        "old": (FILM_SOURCE, "what was replaced"),
+        "new": (FILM_SOURCE, "its replacement"),
+        "removed": (ListOf(Whole(), 10**6), "the ids of the nodes that went"),
+        "added": (ListOf(FILM_NODE, 10**6), "the nodes that came"),
+        "wires": (ListOf(FILM_WIRE, 10**6), "the inputs that were connected anew"),
+        "nodes_before": (Whole(), "how many nodes there were"),
+        "nodes_after": (Whole(), "how many there are now"),
+        "cost_before": (Whole(), "the estimated cost of the graph before"),
+        "cost_after": (Whole(), "the estimated cost of the graph now"),
+        "seconds": (SECONDS, "how long it took"),
+        "inside": (Whole(), "steps inside of it, such as in a loop's body; film_page shows them"),
+    },
+)
+FILM_LAW = record(
+    "FilmLaw",
+    "What one law did in a film.",
+    {
+        "phase": (Text(), "its phase"),
+        "rule": (Text(), "its name"),
+        "why": (Text(4000), "its reason"),
+        "tags": (ListOf(Text()), "what it may hide, and other marks"),
+        "steps": (Whole(), "how often it was applied, inside of loops too"),
+        "nodes": (Whole(-(2**53)), "by how many nodes the graph grew"),
+        "cost": (Whole(-(2**53)), "by how much its estimated cost grew"),
+        "seconds": (SECONDS, "how long that took"),
+    },
+)
+FILM_PAGE = record(
+    "FilmPage",
+    "Some steps of a film, complete by themselves.",
+    {
+        "format": (Text(), "always wiregrad-film"),
+        "version": (Whole(), "which form this is"),
+        "path": (ListOf(Whole(), MAX_PATH), "the steps inside of which the film is"),
+        "length": (Whole(), "how many steps the film has"),
+        "total": (Whole(), "how many with those inside of them"),
+        "start": (Whole(), "the position of the first step here"),
+        "next": (Maybe(Whole()), "the position of the next page, null after the last"),
+        "frame": (
+            Maybe(FILM_FRAME),
+            f"the graph before the first step; null if not wanted or of over {FRAME_NODES:,} nodes",
+        ),
+        "steps": (ListOf(FILM_STEP), "what happened"),
+        "leaves": (ListOf(FILM_VARIABLE, 10**6), "the variables that the frame and steps name"),
+        "warnings": (ListOf(Text(4000)), "laws that failed, phases that were cut short"),
+    },
+)

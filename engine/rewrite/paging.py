@@ -38,7 +38,7 @@ VERSION = 1
 ELEMENTS = 16
 """Elements of a constant that are told; a larger one has no data."""
 
-ROOM = 20_000
+ROOM = 5_000
 """How many nodes and wires the steps of a page may have; one that has more is a page by itself."""
 
 Json = dict[str, Any]
@@ -143,7 +143,7 @@ class _Writer:
         """The graph before a step."""
         frame = self._film.frame(position)
         return {
-            "nodes": [self._node(node) for node in frame.nodes.values()],
+            "nodes": [self._node(frame.nodes[id]) for id in sorted(frame.nodes)],
             "outputs": list(map(self._source, frame.outputs)),
         }
 

@@ -258,6 +258,232 @@ export interface WireCheckReply {
   fits: Fits;
 }
 
+/** Rewrite a function of the graph as it is now, and keep every step to be played. The graph itself stays as it is. */
+export interface FilmOpenRequest {
+  /** the graph */
+  graph_id: string;
+  /** its name, null for the one that is trained, or the main one */
+  function?: string | null;
+  /** whether laws that may hide something are left out */
+  strict?: boolean | null;
+  /** laws, tags or phases to leave out */
+  exclude: string[];
+  /** laws, tags or phases to use all the same */
+  include: string[];
+  /** the last phase, null for all */
+  stop_after?: string | null;
+}
+
+/** What one law did in a film. */
+export interface FilmLaw {
+  /** its phase */
+  phase: string;
+  /** its name */
+  rule: string;
+  /** its reason */
+  why: string;
+  /** what it may hide, and other marks */
+  tags: string[];
+  /** how often it was applied, inside of loops too */
+  steps: number;
+  /** by how many nodes the graph grew */
+  nodes: number;
+  /** by how much its estimated cost grew */
+  cost: number;
+  /** how long that took */
+  seconds: number;
+}
+
+/** A value that is not computed. */
+export interface FilmLeaf {
+  /** its leaf's id */
+  leaf: number;
+}
+
+/** A value that a node computes. */
+export interface FilmResult {
+  /** the node's id */
+  node: number;
+  /** which of its results */
+  result: number;
+}
+
+/** The type of a value in a film. */
+export interface FilmType {
+  /** the dtype's name */
+  dtype: string;
+  /** the length of each axis, null where unknown */
+  shape: (number | null)[];
+  /** how the type is shown */
+  text: string;
+}
+
+/** One op applied to inputs, in a film; it is no node of the canvas, but may stem from some. */
+export interface FilmNode {
+  /** its number, the same in the whole film */
+  id: number;
+  /** the op's name */
+  op: string;
+  /** the op's parameters by name */
+  params: Record<string, unknown>;
+  /** what each port reads */
+  inputs: (FilmLeaf | FilmResult)[];
+  /** the type of each result */
+  types: FilmType[];
+  /** what people call each result */
+  names: (string | null)[];
+  /** the canvas nodes that it stems from */
+  origins: string[];
+  /** its estimated cost, in elementary operations */
+  cost: number;
+}
+
+/** A whole graph, between two steps. */
+export interface FilmFrame {
+  /** its nodes, by rising id */
+  nodes: FilmNode[];
+  /** where each of its outputs comes from */
+  outputs: (FilmLeaf | FilmResult)[];
+}
+
+/** An input that reads something else from a step on. */
+export interface FilmWire {
+  /** the node that reads, null for an output of the graph */
+  reader: number | null;
+  /** the number of its input, or of the output */
+  port: number;
+  /** what it reads from then on */
+  source: FilmLeaf | FilmResult;
+}
+
+/** One law applied once: added nodes come, then wires are laid, then removed nodes go. */
+export interface FilmStep {
+  /** where in its film it is, from 0 */
+  position: number;
+  /** the law's phase */
+  phase: string;
+  /** the law's name */
+  rule: string;
+  /** its reason */
+  why: string;
+  /** what it may hide, erases_nan or hides_error, and other marks */
+  tags: string[];
+  /** what was replaced, as text */
+  before: string;
+  /** its replacement, as text */
+  after: string;
+  /** what was replaced, as TeX */
+  before_tex: string;
+  /** its replacement, as TeX */
+  after_tex: string;
+  /** what was replaced */
+  old: FilmLeaf | FilmResult;
+  /** its replacement */
+  new: FilmLeaf | FilmResult;
+  /** the ids of the nodes that went */
+  removed: number[];
+  /** the nodes that came */
+  added: FilmNode[];
+  /** the inputs that were connected anew */
+  wires: FilmWire[];
+  /** how many nodes there were */
+  nodes_before: number;
+  /** how many there are now */
+  nodes_after: number;
+  /** the estimated cost of the graph before */
+  cost_before: number;
+  /** the estimated cost of the graph now */
+  cost_after: number;
+  /** how long it took */
+  seconds: number;
+  /** steps inside of it, such as in a loop's body; film_page shows them */
+  inside: number;
+}
+
+/** A value that is not computed: an input, a shared variable or a constant. */
+export interface FilmVariable {
+  /** its number, the same in the whole film */
+  id: number;
+  /** which of these it is */
+  kind: "input" | "shared" | "constant";
+  /** what people call it */
+  name: string | null;
+  /** its type */
+  type: FilmType;
+  /** of a small constant its elements, nested */
+  data: Data | null;
+  /** the canvas nodes that it stems from */
+  origins: string[];
+}
+
+/** Some steps of a film, complete by themselves. */
+export interface FilmPage {
+  /** always wiregrad-film */
+  format: string;
+  /** which form this is */
+  version: number;
+  /** the steps inside of which the film is */
+  path: number[];
+  /** how many steps the film has */
+  length: number;
+  /** how many with those inside of them */
+  total: number;
+  /** the position of the first step here */
+  start: number;
+  /** the position of the next page, null after the last */
+  next: number | null;
+  /** the graph before the first step; null if not wanted or of over 5,000 nodes */
+  frame: FilmFrame | null;
+  /** what happened */
+  steps: FilmStep[];
+  /** the variables that the frame and steps name */
+  leaves: FilmVariable[];
+  /** laws that failed, phases that were cut short */
+  warnings: string[];
+}
+
+/** What film_open answers, beside ok. */
+export interface FilmOpenReply {
+  /** the film, to ask for pages of it */
+  film_id: string;
+  /** the revision of the document that it is of */
+  revision: number;
+  /** the function that it is of */
+  function: string;
+  /** how many nodes the function has as it was written */
+  nodes_before: number;
+  /** how many after all steps */
+  nodes_after: number;
+  /** its estimated cost as it was written, in elementary operations */
+  cost_before: number;
+  /** its estimated cost after all steps */
+  cost_after: number;
+  /** what each law did */
+  laws: FilmLaw[];
+  /** the first steps */
+  page: FilmPage;
+}
+
+/** Some steps of an open film. It stays that of its revision; it is closed when many others are opened, when it is opened anew for a changed graph, and when the graph is deleted. */
+export interface FilmPageRequest {
+  /** the film */
+  film_id: string;
+  /** the steps inside of which to look, none for the film */
+  path: number[];
+  /** the position of the first step */
+  start: number;
+  /** how many steps; fewer come where they are very large */
+  count: number;
+  /** whether the graph before the first step is wanted */
+  frame: boolean;
+}
+
+/** What film_page answers, beside ok. */
+export interface FilmPageReply {
+  /** the steps */
+  page: FilmPage;
+}
+
 /** Train a graph in a process of its own, from its initial values. */
 export interface RunStartRequest {
   /** the graph */
@@ -453,6 +679,8 @@ export interface Requests {
   graph_call: { request: GraphCallRequest; reply: GraphCallReply };
   graph_reset: { request: GraphResetRequest; reply: GraphResetReply };
   wire_check: { request: WireCheckRequest; reply: WireCheckReply };
+  film_open: { request: FilmOpenRequest; reply: FilmOpenReply };
+  film_page: { request: FilmPageRequest; reply: FilmPageReply };
   run_start: { request: RunStartRequest; reply: RunStartReply };
   run_control: { request: RunControlRequest; reply: RunControlReply };
   run_speed: { request: RunSpeedRequest; reply: RunSpeedReply };

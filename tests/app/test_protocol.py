@@ -23,6 +23,15 @@ LAWFUL: dict[str, dict[str, Any]] = {
     "graph_call": {"graph_id": ID, "function": None},
     "graph_reset": {"graph_id": ID},
     "wire_check": {"graph_id": ID, "from": ["x", "out"], "to": None},
+    "film_open": {
+        "graph_id": ID,
+        "function": "train",
+        "strict": True,
+        "exclude": ["stabilize"],
+        "include": [],
+        "stop_after": "merge",
+    },
+    "film_page": {"film_id": ID, "path": [3], "start": 0, "count": 50, "frame": True},
     "run_start": {
         "graph_id": ID,
         "steps": 10,
