@@ -164,7 +164,7 @@ def explain_graph(options: argparse.Namespace) -> None:
         stop_after=options.stop_after,
         exclude=options.exclude,
         include=options.include,
-        strict=options.strict,
+        strict=options.strict or program.strict,
     )
     if options.json:
         for page in pages(film):

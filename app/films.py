@@ -96,7 +96,7 @@ class Films:
                 stop_after=wish.stop_after,
                 exclude=wish.exclude,
                 include=wish.include,
-                strict=wish.strict,
+                strict=program.strict if wish.strict is None else wish.strict,
                 seconds=SECONDS,
             )
         finally:

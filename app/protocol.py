@@ -182,7 +182,10 @@ request(
     {
         **GRAPH_ID,
         "function": (Maybe(NAME), "its name, null for the one that is trained, or the main one"),
-        "strict": (Maybe(Flag()), "whether laws that may hide something are left out"),
+        "strict": (
+            Maybe(Flag()),
+            "whether laws that may hide something are left out, null as trained",
+        ),
         "exclude": (LAW_NAMES, "laws, tags or phases to leave out"),
         "include": (LAW_NAMES, "laws, tags or phases to use all the same"),
         "stop_after": (Maybe(Text(64)), "the last phase, null for all"),

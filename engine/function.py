@@ -56,7 +56,8 @@ def function(
     mode: how it is rewritten and run, a Mode or the name of one; by default `config.mode`.
         "FAST_RUN" runs in NumPy and compiles its kernels once it was called
         `config.compile_after` times; "FAST_COMPILE" and "NUMPY" never compile; "NUMBA" compiles
-        at the first call.  The rewrites are the same in all of them.
+        at the first call.  The rewrites are the same in all of them.  "NONE" rewrites nothing
+        and never compiles; "DEBUG" checks every rewrite, op and kernel while it runs.
     updates: pairs (shared variable, expression of its next value).  All are computed from the
         old values, as the outputs are, and take effect together at the end of the call.
     givens: pairs (variable, expression to use in its place), all replaced at once, in outputs

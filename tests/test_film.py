@@ -11,13 +11,14 @@ import pytest
 import engine.tensor as T
 from engine import config, gallery, grad, scan
 from engine.codegen.numpy import interpret
-from engine.errors import ParameterError, RewriteError
+from engine.errors import DocumentError, ParameterError, RewriteError
 from engine.expression import Variable
 from engine.graph import Graph
 from engine.program import Program
 from engine.rewrite import RULES, Film, Frozen, Place, accounts, optimize, page, pages
 from engine.rewrite.cost import TYPICAL, cost, total
 from engine.rewrite.paging import ROOM, plain
+from engine.training import Trainer
 from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]
@@ -200,6 +201,22 @@ def test_a_setting_makes_rewrites_strict(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(config, "strict_rewrites", True)
     assert not any(step.tags & {"erases_nan", "hides_error"} for step in filmed(inputs, output))
     assert any("erases_nan" in step.tags for step in filmed(inputs, output, strict=False))
+
+
+def test_a_document_can_want_strict_rewrites() -> None:
+    for strict in (True, False):
+        content = gallery.load("xnor").edit([{"path": ["training", "strict"], "value": strict}])
+        program = Program(content)
+        assert program.strict is program.training.strict is strict
+        trainer = Trainer(program)
+        trainer.compile()
+        assert trainer.film is not None
+        film = optimize(program.graph(), strict=strict)
+        assert (trainer.film.total, len(trainer.film)) == (film.total, 0)
+        assert any(step.tags & {"erases_nan", "hides_error"} for step in film) is not strict
+    assert Program(gallery.load("xnor")).strict is None
+    with pytest.raises(DocumentError):
+        gallery.load("xnor").edit([{"path": ["training", "strict"], "value": 1}])
 
 
 # Inside of loops

@@ -38,6 +38,7 @@ from engine.modes import (
     get_mode,
     register_mode,
 )
+from engine.modes.mode import THEANO_ONLY, THEANOS_RULES
 from engine.op import Example, Op, Port
 from engine.rewrite import DROPS_ROWS, RULES
 from engine.rewrite.phases import canonicalize
@@ -94,6 +95,54 @@ def test_rules_can_be_left_out_and_taken_back() -> None:
     assert "excluding('fusion')" in repr(kept)
     with pytest.raises(ParameterError, match="no rule, tag or phase 'nonsense'"):
         function([x], y, mode=Mode().excluding("nonsense"))
+
+
+def test_fast_compile_is_as_stable_as_fast_run_and_none_is_as_written() -> None:
+    x = T.dvector("x")
+    y = T.log(1 + T.exp(x)) + (x + 0)
+    fast, slow, none = (function([x], y, mode=m) for m in ("FAST_COMPILE", "FAST_RUN", "NONE"))
+    assert [step.rule for step in fast.film] == [step.rule for step in slow.film] != []
+    assert (ops(none), len(none.film)) == (["exp", "add", "log", "add", "add"], 0)
+    assert fast([1000.0]) == slow([1000.0]) == 2000
+    assert none([1000.0]) == np.inf
+    debug = get_mode("DEBUG")
+    assert isinstance(debug, DebugMode)
+    assert function([x], y, mode="DEBUG")([0.0]) == np.log(2)
+
+
+def test_rules_go_and_come_back_by_name_tag_and_phase() -> None:
+    x = T.dvector("x")
+    y = T.log(1 + T.exp(x)) + (x * x) / x
+    everything = Mode()
+    for name, gone in (
+        ("log_of_one_plus_exp", {"log_of_one_plus_exp"}),
+        ("stabilize", {r.name for r in RULES.values() if r.phase == "stabilize"}),
+        ("erases_nan", {r.name for r in RULES.values() if "erases_nan" in r.tags}),
+    ):
+        used = {step.rule for step in function([x], y, mode=everything).film}
+        assert used & gone
+        without = everything.excluding(name)
+        assert not {step.rule for step in function([x], y, mode=without).film} & gone
+        back = without.including(name)
+        assert {step.rule for step in function([x], y, mode=back).film} == used
+
+
+def test_names_that_mean_something_only_to_theano_change_nothing() -> None:
+    x = T.dvector("x")
+    y = T.log(1 + T.exp(x))
+    names = ("fast_run", "inplace", "conv_dnn", "local_log_softmax", "scan_save_mem", "gpuarray")
+    mode = get_mode("FAST_RUN").including(*names).excluding("local_elemwise_fusion", "ShapeOpt")
+    film = function([x], y, mode=mode).film
+    assert [step.rule for step in film] == [step.rule for step in function([x], y).film] != []
+    assert not any(name.startswith(THEANOS_RULES) or name in THEANO_ONLY for name in RULES)
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE", "DEBUG"])
+def test_strict_functions_hide_nothing(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = T.dvector("x")
+    assert function([x], x - x, mode=mode)([np.nan]) == 0
+    monkeypatch.setattr(config, "strict_rewrites", True)
+    assert np.isnan(function([x], x - x, mode=mode)([np.nan]))
 
 
 def test_the_default_mode_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.document.forms import (
     Anything,
+    Boolean,
     Const,
     Form,
     Integer,
@@ -58,6 +59,7 @@ TRAINING = Record(
         "cost": ID,
         "steps": Integer(1, 10**12),
         "seed": Integer(0),
+        "strict": Boolean(),
     }
 )
 DOCUMENT = Record(

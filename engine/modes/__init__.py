@@ -30,6 +30,8 @@ MODES: dict[str, Mode] = {
     "FAST_COMPILE": Mode("numpy", "fast_compile"),
     "NUMPY": Mode("numpy"),
     "NUMBA": Mode("numba"),
+    "NONE": Mode("numpy", None),
+    "DEBUG": DebugMode(),
     "DebugMode": DebugMode(),
     "DEBUG_MODE": DebugMode(),
     "NanGuardMode": NanGuardMode(),

@@ -29,9 +29,21 @@ OPTIMIZERS: dict[str | None, str | None] = {
 }
 """For each optimizer the phase after which it stops: None for the last, "" before the first."""
 THEANO_ONLY = frozenset(
-    {"fast_run", "fast_compile", "fusion", "local_elemwise_fusion", "inplace", "gpu", "gpuarray"}
+    {"fast_run", "fast_compile", "minimum_compile", "unsafe"}
+    | {"fusion", "elemwise_fusion", "add_destroy_handler", "AddDestroyHandler"}
+    | {"inplace", "inplace_opt", "inplace_elemwise_optimizer", "random_make_inplace"}
+    | {"merge1", "merge1.1", "merge1.2", "merge2", "merge3", "uncanonicalize"}
+    | {"specialize_device", "ShapeOpt", "BlasOpt", "blas", "blas_opt_inplace", "c_blas"}
+    | {"conv_dnn", "conv_gemm", "conv_meta", "cudnn", "cxx_only", "scan", "scanOp_make_inplace"}
 )
-"""What Theano has optimizations for that is no matter of rewriting here."""
+"""Tags of Theano's that say when it does what here is no matter of rewriting."""
+THEANOS_RULES = ("local_", "gpu", "scan_", "use_c_")
+"""How the names of Theano's own rules begin, none of which is one of ours."""
+
+
+def _ours(names: frozenset[str]) -> frozenset[str]:
+    """The names without those that only mean something to Theano."""
+    return frozenset(n for n in names - THEANO_ONLY if not n.startswith(THEANOS_RULES))
 
 
 class Mode:
@@ -43,6 +55,7 @@ class Mode:
         phase, None by none.  Unlike Theano's, "fast_compile" is as stable as "fast_run".
 
     Theano's names of both are understood.  Raises ParameterError for others.
+    Where `config.strict_rewrites` is set, rules that may hide something are left out too.
     """
 
     def __init__(self, linker: str | None = None, optimizer: str | None = "default") -> None:
@@ -59,11 +72,14 @@ class Mode:
         return made + "".join(changes)
 
     def including(self, *names: str) -> Self:
-        """This mode with rules that were left out: by name, tag or phase."""
+        """This mode with rules that were left out: by name, tag or phase.
+
+        Theano's tags and the names of its rules are taken, and change nothing; see THEANO_ONLY.
+        """
         return self._changed(self.included.union(names), self.excluded.difference(names))
 
     def excluding(self, *names: str) -> Self:
-        """This mode without some rules: by name, tag or phase."""
+        """This mode without some rules: by name, tag or phase; of Theano's names as `including`."""
         return self._changed(self.included.difference(names), self.excluded.union(names))
 
     def _changed(self, included: frozenset[str], excluded: frozenset[str]) -> Self:
@@ -77,12 +93,10 @@ class Mode:
         Raises ParameterError where a name that was included or excluded is none.
         """
         stop = OPTIMIZERS[self.optimizer]
-        out = self.excluded - THEANO_ONLY
+        out = _ours(self.excluded)
         if stop == "":
             out |= {phase.name for phase in PIPELINE}
-        return optimize(
-            graph, stop_after=stop or None, exclude=out, include=self.included - THEANO_ONLY
-        )
+        return optimize(graph, stop_after=stop or None, exclude=out, include=_ours(self.included))
 
     def runner(self, work: Rewritten) -> Runner:
         """What runs the graph."""

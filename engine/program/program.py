@@ -78,6 +78,12 @@ class Program:
         return {"main": main}
 
     @property
+    def strict(self) -> bool | None:
+        """Whether the document wants only rewrites that hide nothing; None where it is silent."""
+        strict: bool | None = self.document.data.get("training", {}).get("strict")
+        return strict
+
+    @property
     def outputs_by_name(self) -> dict[str, Variable]:
         """The expression of every output node that has one, by its name."""
         return {
@@ -290,6 +296,7 @@ class Program:
             cost=plan.cost,
             steps=int(settings.get("steps", 1000)),
             seed=int(settings.get("seed", 0)),
+            strict=self.strict,
             names={v.name or node: v for v, node in inputs.items() if v.ndim == 0},
             ids=inputs | {v: key for v, key in leaf_of.items() if v in used},
         )

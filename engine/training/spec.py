@@ -22,6 +22,7 @@ class TrainingSpec:
     outputs: the expressions that can be watched, by the id of their canvas node.
     cost: the key of the output that is recorded at each step.
     steps: how many steps to take.  seed: what random numbers start from.
+    strict: whether rewrites are left out that may hide something, None for what the settings say.
     names: the leaves that can be set by name, scalar inputs all of them.
     ids: the id of each leaf's canvas node.
     """
@@ -33,5 +34,6 @@ class TrainingSpec:
     cost: str
     steps: int = 1000
     seed: int = 0
+    strict: bool | None = None
     names: dict[str, Variable] = field(default_factory=dict)
     ids: dict[Variable, str] = field(default_factory=dict)

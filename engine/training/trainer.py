@@ -41,7 +41,8 @@ class Trainer:
 
     step: how many steps were taken.  steps: how many there are to take.  tier: 1 where steps run
     in native code, 0 where they run in NumPy; reason: why they can't run natively.
-    film: how much was rewritten; the steps are not kept, optimize(program.graph()) shows them.
+    film: how much was rewritten; the steps are not kept, `optimize` on the program's graph shows
+    them.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Trainer:
         graph.check_inputs(lambda v: False)
         # On the graph as it was written: no rewrite may hide shapes that clash.
         infer_types(graph, {v: a.shape for v, a in {**self._inputs, **self._state}.items()})
-        self.film = optimize(graph, film=False)
+        self.film = optimize(graph, strict=spec.strict, film=False)
         updates = {v: len(spec.outputs) + i for i, v in enumerate(spec.updates)}
         values = {**self._inputs, **self._state}
         record = list(spec.outputs).index(spec.cost)

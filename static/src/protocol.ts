@@ -264,7 +264,7 @@ export interface FilmOpenRequest {
   graph_id: string;
   /** its name, null for the one that is trained, or the main one */
   function?: string | null;
-  /** whether laws that may hide something are left out */
+  /** whether laws that may hide something are left out, null as trained */
   strict?: boolean | null;
   /** laws, tags or phases to leave out */
   exclude: string[];

@@ -75,6 +75,9 @@ def test_a_film_is_of_the_laws_that_are_wanted(tab: Tab) -> None:
     strict = open_film(tab, graph_id, strict=True)
     assert any("erases_nan" in law["tags"] for law in loose["laws"])
     assert not any({"erases_nan", "hides_error"} & set(law["tags"]) for law in strict["laws"])
+    patch = {"path": ["training", "strict"], "value": True}
+    tab.ask("graph_edit", graph_id=graph_id, base_revision=0, patches=[patch])
+    assert timeless(open_film(tab, graph_id)["laws"]) == timeless(strict["laws"])
     early = open_film(tab, graph_id, stop_after="canonicalize")
     assert {law["phase"] for law in early["laws"]} == {"merge", "canonicalize"}
     some = open_film(tab, graph_id, exclude=["stabilize"], include=["log_of_sigmoid"])
