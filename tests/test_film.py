@@ -243,6 +243,25 @@ def test_what_is_done_inside_of_a_loop_is_on_the_film() -> None:
         assert f"    {number}1.  " in film.explain()
 
 
+def test_a_loop_inside_of_a_loop_has_a_film_of_its_own() -> None:
+    x = T.dmatrix("x")
+
+    def total(row: Variable) -> Variable:
+        sums, _ = scan(
+            lambda e, s: T.tanh(s + e + 0),
+            sequences=row,
+            outputs_info=T.constant(0.0, dtype="float64"),
+        )
+        return sums[-1] * 1
+
+    rows, _ = scan(total, sequences=x)
+    film = filmed([x], rows, check=True)
+    deep = [path for path, _ in film.films() if len(path) == 2]
+    assert deep
+    assert "add_zero" in {step["rule"] for step in page(film, path=deep[0])["steps"]}
+    check_replay(film)
+
+
 # JSON
 
 
@@ -375,6 +394,7 @@ def test_json_holds_no_number_that_json_has_not() -> None:
     data = [leaf["data"] for leaf in told[0]["leaves"]]
     assert ["NaN", "Infinity", "-Infinity", -0.0, 1.5] in data
     assert str(2**60) in data
+    assert plain((np.int8(3), np.bool_(True), np.float32("nan"))) == [3, True, "NaN"]
     assert plain({"a": (1, 2.5, None, True, "t", 1j, object)}) == {
         "a": [1, 2.5, None, True, "t", {"re": 0.0, "im": 1.0}, "type"]
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine.rewrite.phases import PIPELINE
 from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _marks(step: RewriteStep) -> list[str]:
 
 def _summary(film: Film) -> Iterator[str]:
     found = accounts(film)
-    phases: dict[str, list[Account]] = {}
+    phases: dict[str, list[Account]] = {phase.name: [] for phase in PIPELINE}
     for account in found:
         phases.setdefault(account.phase, []).append(account)
     rows = [
@@ -122,7 +123,8 @@ def _summary(film: Film) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     yield _row(head, widths)
     for phase, members in phases.items():
-        yield phase
+        if members:
+            yield phase
         for account in members:
             yield _row(rows[found.index(account)], widths)
     yield ""

@@ -26,6 +26,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from engine.errors import ParameterError
 from engine.expression import Block, Constant, Variable
 from engine.rewrite.explain import accounts
@@ -228,6 +230,8 @@ def plain(value: Any) -> Any:
             return value if math.isfinite(value) else _word(value)
         case complex():
             return {"re": plain(value.real), "im": plain(value.imag)}
+        case np.generic():
+            return plain(value.item())
         case Block():
             return {"inputs": len(value.inputs), "nodes": len(value.applies())}
         case Mapping():
