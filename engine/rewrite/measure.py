@@ -6,7 +6,7 @@ the driver lowers it, which is why rewriting comes to an end whatever rules ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from engine.expression import Apply, Variable
@@ -17,7 +17,10 @@ from engine.rewrite.scalars import number_of
 HAZARD = 10_000
 """One way to overflow or lose all digits weighs more than any work saved."""
 
-HAZARDS = {"log": 3, "pow": 3, "exp": 4, "log1p": 2, "expm1": 1, "true_div": 1, "inv": 1}
+HAZARDS = {
+    "log": 3, "log2": 3, "log10": 3, "xlogy0": 3, "log1p": 2, "logit": 2, "pow": 3, "exp": 4,
+    "exp2": 4, "expm1": 1, "true_div": 1, "inv": 1,
+}  # fmt: skip
 """Where finite numbers become infinite, NaN or 0, and how much further that carries."""
 
 
@@ -97,9 +100,13 @@ def hazard(node: Apply, ranges: Ranges) -> int:
     match node.op.name:
         case "exp" if ranges.is_never_positive(node.inputs[0]):
             return 0
+        case "add" | "sub" if _is_near(node.inputs) or _is_of_squares(node.inputs[0]):
+            return 2
         case "add" | "sub":
-            # What was rounded may cancel: exp(x) - 1, 1 - sigmoid(x).
+            # What was rounded may cancel: 1 - sigmoid(x).
             return int(any(v.owner for v in node.inputs))
+        case "log" if _is_one_of(node.inputs[0], "sqr", "prod"):
+            return HAZARDS["log"] + 1  # which overflow or vanish before it
         case "true_div" | "inv" if _vanishes(node.inputs[-1]):
             return 2
         case name:
@@ -108,4 +115,19 @@ def hazard(node: Apply, ranges: Ranges) -> int:
 
 def _vanishes(v: Variable) -> bool:
     """Whether the expression is 0 for numbers of moderate size: it is no good divisor."""
-    return v.owner is not None and v.owner.op.name == "erfc"
+    return _is_one_of(v, "erfc")
+
+
+def _is_near(terms: Sequence[Variable]) -> bool:
+    """Whether a number is added to an exponential, which is 1 for all small numbers."""
+    return any(_is_one_of(v, "exp") for v in terms) and any(number_of(v) is not None for v in terms)
+
+
+def _is_of_squares(v: Variable) -> bool:
+    """Whether the expression is a mean of products, of which that of the means is most."""
+    return _is_one_of(v, "mean") and _is_one_of(v.owner.inputs[0], "sqr", "mul")  # type: ignore[union-attr]
+
+
+def _is_one_of(v: Variable, *names: str) -> bool:
+    """Whether the expression is computed by an op of one of these names."""
+    return v.owner is not None and v.owner.op.name in names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.expression import Variable
 from engine.ops.activations import sigmoid, softplus
-from engine.ops.exponential import exp, log, log1p
+from engine.ops.exponential import exp, log, log1p, logit
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import stabilize
 
@@ -59,3 +59,21 @@ def log1p_of_minus_sigmoid(x: Variable) -> Sides:
 def log_of_one_minus_sigmoid(x: Variable) -> Sides:
     """sigmoid(x) is 1 above 37 in float64, and log(0) infinite; softplus is not."""
     return log(1 - sigmoid(x)), -softplus(x)
+
+
+@stabilize
+def logit_of_sigmoid(x: Variable) -> Sides:
+    """sigmoid(x) is 1 above 37 in float64, and its odds infinite; x is neither."""
+    return logit(sigmoid(x)), x
+
+
+@stabilize
+def exp_of_minus_softplus(x: Variable) -> Sides:
+    """A softplus of hundreds has lost digits; sigmoid keeps them."""
+    return exp(-softplus(x)), sigmoid(-x)
+
+
+@stabilize(in_product=True)
+def exp_over_exp_plus_exp(x: Variable, y: Variable) -> Sides:
+    """exp(x) overflows above 709 in float64, infinity over infinity; sigmoid does not."""
+    return exp(x) / (exp(x) + exp(y)), sigmoid(x - y)

@@ -42,3 +42,21 @@ def log_of_erfc(x: Variable) -> Sides:
 def bell_over_erfc(x: Variable) -> Sides:
     """exp(-x²) / erfc(x) is 0 over 0 above 27 in float64; erfcx is their quotient."""
     return exp(-sqr(x)) / erfc(x), 1 / erfcx(x)
+
+
+@stabilize
+def one_plus_erf(x: Variable) -> Sides:
+    """erf(x) is -1 below -6 in float64, and nothing is left of 1 + erf(x); erfc keeps it."""
+    return 1 + erf(x), erfc(-x)
+
+
+@stabilize
+def two_minus_erfc(x: Variable) -> Sides:
+    """erfc(x) is 2 below -6 in float64, and nothing is left of 2 - erfc(x); erfc(-x) keeps it."""
+    return 2 - erfc(x), erfc(-x)
+
+
+@stabilize
+def erfc_minus_one(x: Variable) -> Sides:
+    """erfc(x) is nearly 1 where x is small, and the difference has few digits; erf has all."""
+    return erfc(x) - 1, -erf(x)
