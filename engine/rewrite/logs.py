@@ -53,6 +53,7 @@ KNOWN: dict[str, Callable[[Variable, Apply], Variable]] = {
     "exp2": lambda x, node: x * constant(math.log(2), x.dtype),
     "sigmoid": lambda x, node: -OPS["softplus"](-x),
     "softmax": lambda x, node: OPS["logsoftmax"](x, **node.params),
+    "cosh": lambda x, node: OPS["logaddexp"](x, -x) - constant(math.log(2), x.dtype),
     "erfc": lambda x, node: (
         OPS["log_ndtr"](x * constant(-math.sqrt(2), x.dtype)) + constant(math.log(2), x.dtype)
     ),

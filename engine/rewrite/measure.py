@@ -100,11 +100,13 @@ def hazard(node: Apply, ranges: Ranges) -> int:
     match node.op.name:
         case "exp" if ranges.is_never_positive(node.inputs[0]):
             return 0
-        case "add" | "sub" if _is_near(node.inputs) or _is_of_squares(node.inputs[0]):
+        case "add" | "sub" if _is_of_squares(node.inputs[0]):
+            return 3
+        case "add" | "sub" if _is_near(node.inputs):
             return 2
         case "add" | "sub":
             # What was rounded may cancel: 1 - sigmoid(x).
-            return int(any(v.owner for v in node.inputs))
+            return int(any(_is_rounded(v) for v in node.inputs))
         case "log" if _is_one_of(node.inputs[0], "sqr", "prod"):
             return HAZARDS["log"] + 1  # which overflow or vanish before it
         case "true_div" | "inv" if _vanishes(node.inputs[-1]):
@@ -116,6 +118,11 @@ def hazard(node: Apply, ranges: Ranges) -> int:
 def _vanishes(v: Variable) -> bool:
     """Whether the expression is 0 for numbers of moderate size: it is no good divisor."""
     return _is_one_of(v, "erfc")
+
+
+def _is_rounded(v: Variable) -> bool:
+    """Whether the expression is computed, and not just an input with its sign turned."""
+    return v.owner is not None and (v.owner.op.name != "neg" or v.owner.inputs[0].owner is not None)
 
 
 def _is_near(terms: Sequence[Variable]) -> bool:

@@ -18,6 +18,7 @@ from engine.op import Op
 from engine.rewrite.product import FAMILY, Product, product_of
 from engine.rewrite.scalars import Number, number_of
 from engine.rewrite.view import View
+from engine.types import normalize_axes
 
 Sides = tuple[Variable, Variable]
 Bound = dict[str, Any]
@@ -107,7 +108,15 @@ def _bind(pattern: Call, node: Apply, bound: Bound) -> bool:
     for name, value in pattern.fixed.items():
         if params[name] != value:
             return False
-    return all(bound.setdefault(name, params[name]) == params[name] for name in pattern.free)
+    return all(_is_same(bound.setdefault(n, params[n]), params[n], node, n) for n in pattern.free)
+
+
+def _is_same(known: Any, value: Any, node: Apply, name: str) -> bool:
+    """Whether a parameter has the value that was found elsewhere, however axes are counted."""
+    if known == value or name != "axis":
+        return bool(known == value)
+    ndim = node.inputs[0].ndim
+    return normalize_axes(known, ndim) == normalize_axes(value, ndim)
 
 
 def _same_constant(x: Variable, y: Variable) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from engine.expression import Variable
+from engine.makers import constant_like
 from engine.ops.activations import sigmoid, softplus
 from engine.ops.arithmetic import sqr, sqrt
-from engine.ops.exponential import exp, expm1, log
+from engine.ops.exponential import exp, expm1, log, logaddexp
 from engine.ops.trigonometry import arccosh, arcsinh, arctanh, cos, cosh, sin, sinh, tanh
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import stabilize
 from engine.rewrite.view import View
+from engine.types import FLOATS
 
 
 def are_opposite(x: Variable, y: Variable, view: View) -> bool:
@@ -26,6 +30,18 @@ def with_opposite(x: Variable) -> list[Variable]:
 def difference_over_sum_of_exp(x: Variable, y: Variable) -> Sides:
     """exp(x) overflows above 709 in float64, infinity over infinity; tanh is 1 there."""
     return (exp(x) - exp(y)) / (exp(x) + exp(y)), tanh(x)
+
+
+@stabilize(in_product=True, when=are_opposite, example=with_opposite)
+def sinh_over_sum_of_exp(x: Variable, y: Variable) -> Sides:
+    """sinh(x) overflows above 710 in float64, infinity over infinity; tanh is 1 there."""
+    return sinh(x) / (exp(x) + exp(y)), tanh(x) * 0.5
+
+
+@stabilize(in_product=True)
+def sinh_over_cosh(x: Variable) -> Sides:
+    """Both overflow above 710 in float64, infinity over infinity; tanh is 1 there."""
+    return sinh(x) / cosh(x), tanh(x)
 
 
 @stabilize(in_product=True)
@@ -76,7 +92,7 @@ def twice_sigmoid_minus_one(x: Variable) -> Sides:
     return 2 * sigmoid(x) - 1, tanh(x * 0.5)
 
 
-@stabilize
+@stabilize(only=FLOATS - {"float16"})
 def sigmoid_minus_one_half(x: Variable) -> Sides:
     """Where x is small the sigmoid is nearly one half; tanh keeps the difference."""
     return sigmoid(x) - 0.5, tanh(x * 0.5) * 0.5
@@ -122,3 +138,9 @@ def log_of_sum_with_root(x: Variable) -> Sides:
 def log_of_sum_with_smaller_root(x: Variable) -> Sides:
     """x² overflows above 1e154 in float64; arccosh does not."""
     return log(x + sqrt(sqr(x) - 1)), arccosh(x)
+
+
+@stabilize
+def log_of_cosh(x: Variable) -> Sides:
+    """cosh(x) overflows above 710 in float64; its logarithm is nearly the size of x."""
+    return log(cosh(x)), logaddexp(x, -x) - constant_like(math.log(2), x)

@@ -23,7 +23,7 @@ from engine.ops.logic import cast, ge, switch
 from engine.ops.reductions import count, max, mean, prod, sum
 from engine.ops.special import xlogy0
 from engine.ops.statistics import logsumexp
-from engine.rewrite.logs import logarithm_of, logarithm_of_number
+from engine.rewrite.logs import KNOWN, logarithm_of, logarithm_of_number
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import stabilize
 from engine.rewrite.product import FAMILY as PRODUCTS
@@ -58,101 +58,6 @@ def log_of_exp_minus_exp(x: Variable, y: Variable) -> Sides:
     return log(exp(x) - exp(y)), x + log1mexp(y - x)
 
 
-@stabilize.computed(
-    ["log", "log1p"],
-    example=lambda x, y: log(3 + exp(x) + 2 * exp(y) * sigmoid(x)),
-)
-def log_of_sum_of_exponentials(node: Apply, view: View) -> Variable | None:
-    """Exponentials overflow and vanish; the logarithm of their sum is found from those of each."""
-    x = node.inputs[0]
-    if node.out.dtype not in FLOATS or x.owner is None or x.owner.op.name not in SUMS:
-        return None
-    form = view.sum(x)
-    if x.dtype != node.out.dtype or not form.is_sound() or form.cancelled:
-        return None
-    parts: list[Variable] = []
-    for term in form.terms.values():
-        size = logarithm_of_number(term.coefficient, x.dtype)
-        base = term.base()
-        found = None if size is None or base is None else logarithm_of(base, view)
-        if size is None or found is None or number_of(found) is not None:
-            return None
-        parts.append(found if term.coefficient == 1 else found + size)
-    number = form.number + (node.op is log1p)
-    if number:
-        size = logarithm_of_number(number, x.dtype)
-        if size is None:
-            return None
-        if number == 1 and len(parts) == 1:
-            return softplus(parts[0])
-        parts.append(size)
-    return logaddexp(*parts) if len(parts) > 1 else None
-
-
-@stabilize.computed(
-    ["log"],
-    example=lambda x, y: log(sigmoid(x) / (exp(y) * sqr(x))),
-    domain=(0.5, 3.0),
-)
-def log_of_product_with_exponential(node: Apply, view: View) -> Variable | None:
-    """An exponential among factors overflows or vanishes; its logarithm is added instead."""
-    x = node.inputs[0]
-    if node.out.dtype not in FLOATS or x.dtype != node.out.dtype:
-        return None
-    if x.owner is None or x.owner.op.name not in PRODUCTS:
-        return None
-    form = view.product(x)
-    if form.cancelled or not form.is_sound():
-        return None
-    rest, total = form.copy(), None
-    for factor, exponent in form.factors.items():
-        found = logarithm_of(factor, view) if factor.dtype == x.dtype else None
-        if found is None or number_of(found) is not None:
-            continue
-        rest.multiply(factor, -exponent)
-        part = found if exponent == 1 else found * constant(exponent, x.dtype)
-        total = part if total is None else total + part
-    if total is None:
-        return None
-    rest.cancelled = False
-    number = rest.coefficient / rest.divisor
-    if rest.factors:
-        remaining = rest.build()
-        return None if remaining is None else total + log(remaining)
-    size = logarithm_of_number(number, x.dtype)
-    return total if number == 1 else None if size is None else total + size
-
-
-@stabilize.computed(["log"], example=lambda x: log(softmax(x, 1)[0]), domain=(-3.0, 3.0))
-def log_before_moving(node: Apply, view: View) -> Variable | None:
-    """What vanishes does so before it is picked, moved or added up; its logarithm does not."""
-    x = node.inputs[0]
-    if x.owner is None or x.dtype != node.out.dtype or x.owner.op.name in PRODUCTS | SUMS:
-        return None
-    return logarithm_of(x, view)
-
-
-@stabilize.computed(["log2", "log10"], example=lambda x: log2(sigmoid(x)) + log10(exp(x) + exp(-x)))
-def logarithm_to_another_base(node: Apply, view: View) -> Variable | None:
-    """What overflows or vanishes does so to every base; its natural logarithm is known."""
-    x = node.inputs[0]
-    if x.dtype != node.out.dtype or x.owner is None:
-        return None
-    found = logarithm_of(x, view)
-    base = math.log(2 if node.op is log2 else 10)
-    return None if found is None else found / constant(base, node.out.dtype)
-
-
-@stabilize.computed(["xlogy0"], example=lambda x, y: xlogy0(x, sigmoid(y)))
-def entropy_of_exponential(node: Apply, view: View) -> Variable | None:
-    """x log(y) is minus infinity where y has vanished; the logarithm of y itself is finite."""
-    x, y = node.inputs
-    if y.owner is None or not x.dtype == y.dtype == node.out.dtype:
-        return None
-    found = logarithm_of(y, view)
-    return None if found is None else multiply_no_nan(x, found)
-
-
 @stabilize(domain=(-0.9, 3.0))
 def log_of_one_plus(x: Variable) -> Sides:
     """1 + x loses the digits of a small x; log1p keeps them."""
@@ -183,13 +88,13 @@ def log1p_of_exp(x: Variable) -> Sides:
     return log1p(exp(x)), softplus(x)
 
 
-@stabilize(domain=(-3.0, -0.1), holds="x is negative")
+@stabilize(domain=(0.1, 3.0), example=lambda x: (-x,), holds="x is negative")
 def log1p_of_minus_exp(x: Variable) -> Sides:
     """Where x is nearly 0 little is left of 1 - exp(x); log1mexp keeps its digits."""
     return log1p(-exp(x)), log1mexp(x)
 
 
-@stabilize(domain=(-3.0, -0.1), holds="x is negative")
+@stabilize(domain=(0.1, 3.0), example=lambda x: (-x,), holds="x is negative")
 def log_of_minus_expm1(x: Variable) -> Sides:
     """expm1(x) is -1 where x is very negative, and its logarithm 0; log1mexp is not."""
     return log(-expm1(x)), log1mexp(x)
@@ -329,3 +234,102 @@ def multiply_exponentials(node: Apply, view: View) -> Variable | None:
     rest.cancelled = False
     rest.multiply(exp(total), 1)
     return rest.build()
+
+
+@stabilize.computed(
+    ["log", "log1p"],
+    example=lambda x, y: log(3 + exp(x) + 2 * exp(y) * sigmoid(x)),
+)
+def log_of_sum_of_exponentials(node: Apply, view: View) -> Variable | None:
+    """Exponentials overflow and vanish; the logarithm of their sum is found from those of each."""
+    x = node.inputs[0]
+    if node.out.dtype not in FLOATS or x.owner is None or x.owner.op.name not in SUMS:
+        return None
+    form = view.sum(x)
+    if x.dtype != node.out.dtype or not form.is_sound() or form.cancelled:
+        return None
+    parts: list[Variable] = []
+    for term in form.terms.values():
+        size = logarithm_of_number(term.coefficient, x.dtype)
+        base = term.base()
+        found = None if size is None or base is None else logarithm_of(base, view)
+        if size is None or found is None or number_of(found) is not None:
+            return None
+        parts.append(found if term.coefficient == 1 else found + size)
+    number = form.number + (node.op is log1p)
+    if number:
+        size = logarithm_of_number(number, x.dtype)
+        if size is None:
+            return None
+        if number == 1 and len(parts) == 1:
+            return softplus(parts[0])
+        parts.append(size)
+    return logaddexp(*parts) if len(parts) > 1 else None
+
+
+@stabilize.computed(
+    ["log"],
+    example=lambda x, y: log(sigmoid(x) / (exp(y) * sqr(x))),
+    domain=(0.5, 3.0),
+)
+def log_of_product_with_exponential(node: Apply, view: View) -> Variable | None:
+    """An exponential among factors overflows or vanishes; its logarithm is added instead."""
+    x = node.inputs[0]
+    if node.out.dtype not in FLOATS or x.dtype != node.out.dtype:
+        return None
+    if x.owner is None or x.owner.op.name not in PRODUCTS:
+        return None
+    form = view.product(x)
+    if form.cancelled or not form.is_sound():
+        return None
+    rest, total = form.copy(), None
+    for factor, exponent in form.factors.items():
+        found = logarithm_of(factor, view) if factor.dtype == x.dtype else None
+        if found is None or number_of(found) is not None:
+            continue
+        rest.multiply(factor, -exponent)
+        part = found if exponent == 1 else found * constant(exponent, x.dtype)
+        total = part if total is None else total + part
+    if total is None:
+        return None
+    rest.cancelled = False
+    number = rest.coefficient / rest.divisor
+    if rest.factors:
+        remaining = rest.build()
+        return None if remaining is None else total + log(remaining)
+    size = logarithm_of_number(number, x.dtype)
+    return total if number == 1 else None if size is None else total + size
+
+
+SAID_ALONE = PRODUCTS | SUMS | KNOWN.keys()
+"""Ops whose logarithms have laws of their own."""
+
+
+@stabilize.computed(["log"], example=lambda x: log(softmax(x, 1)[0]), domain=(-3.0, 3.0))
+def log_before_moving(node: Apply, view: View) -> Variable | None:
+    """What vanishes does so before it is picked, moved or added up; its logarithm does not."""
+    x = node.inputs[0]
+    if x.owner is None or x.dtype != node.out.dtype or x.owner.op.name in SAID_ALONE:
+        return None
+    return logarithm_of(x, view)
+
+
+@stabilize.computed(["log2", "log10"], example=lambda x: log2(sigmoid(x)) + log10(exp(x) + exp(-x)))
+def logarithm_to_another_base(node: Apply, view: View) -> Variable | None:
+    """What overflows or vanishes does so to every base; its natural logarithm is known."""
+    x = node.inputs[0]
+    if x.dtype != node.out.dtype or x.owner is None:
+        return None
+    found = logarithm_of(x, view)
+    base = math.log(2 if node.op is log2 else 10)
+    return None if found is None else found / constant(base, node.out.dtype)
+
+
+@stabilize.computed(["xlogy0"], example=lambda x, y: xlogy0(x, sigmoid(y)))
+def entropy_of_exponential(node: Apply, view: View) -> Variable | None:
+    """x log(y) is minus infinity where y has vanished; the logarithm of y itself is finite."""
+    x, y = node.inputs
+    if y.owner is None or not x.dtype == y.dtype == node.out.dtype:
+        return None
+    found = logarithm_of(y, view)
+    return None if found is None else multiply_no_nan(x, found)

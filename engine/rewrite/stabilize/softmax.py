@@ -14,7 +14,7 @@ from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import stabilize
 from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR
 from engine.rewrite.view import View
-from engine.types import normalize_axes
+from engine.types import FLOATS, normalize_axes
 
 Axis = int | tuple[int, ...] | None
 
@@ -106,15 +106,6 @@ def difference_from_logsumexp(x: Variable, *, axis: Axis = -1) -> Sides:
     return x - total, logsoftmax(x, normalize_axes(axis, x.ndim)[0])
 
 
-@stabilize(when=lambda x, axis, pattern: is_one_axis(x, axis) and puts_axes_back(x, axis, pattern))
-def difference_from_restored_logsumexp(
-    x: Variable, *, axis: Axis = -1, pattern: tuple[int | None, ...] = (0, None)
-) -> Sides:
-    """Both are large where x is, and their difference has few digits; logsoftmax has all."""
-    total = dimshuffle(logsumexp(x, axis=axis, keepdims=False), pattern)
-    return x - total, logsoftmax(x, normalize_axes(axis, x.ndim)[0])
-
-
 @stabilize.computed(
     ["softmax", "logsoftmax", "logsumexp"],
     example=lambda x: softmax(x - max(x, 1, keepdims=True), 1),
@@ -130,6 +121,8 @@ def take_shift_out(node: Apply, view: View) -> Variable | None:
     lead = difference.out.ndim - shift.ndim
     if x.broadcastable != difference.out.broadcastable or x.dtype != difference.out.dtype:
         return None
+    if x.dtype not in FLOATS:
+        return None  # integers wrap around
     if not all(a < lead or shift.broadcastable[a - lead] for a in axes):
         return None
     out = node.op.apply([x], node.params).out
@@ -146,6 +139,10 @@ def _without_axes(v: Variable, axes: list[int]) -> Variable:
     kept = tuple(a for a in range(v.ndim) if a not in axes)
     if len(kept) == v.ndim:
         return v
+    if node is not None and node.op is dimshuffle and len(kept) == node.inputs[0].ndim:
+        pattern = node.params["pattern"]
+        if [pattern[a] for a in kept] == list(range(len(kept))):
+            return node.inputs[0]
     if node is not None and node.params.get("keepdims") is True:
         folded = normalize_axes(node.params["axis"], v.ndim)
         if folded == tuple(axes):
