@@ -67,12 +67,6 @@ def logit_of_sigmoid(x: Variable) -> Sides:
     return logit(sigmoid(x)), x
 
 
-@stabilize
-def exp_of_minus_softplus(x: Variable) -> Sides:
-    """A softplus of hundreds has lost digits; sigmoid keeps them."""
-    return exp(-softplus(x)), sigmoid(-x)
-
-
 @stabilize(in_product=True)
 def exp_over_exp_plus_exp(x: Variable, y: Variable) -> Sides:
     """exp(x) overflows above 709 in float64, infinity over infinity; sigmoid does not."""
