@@ -337,3 +337,22 @@ def test_logarithms_of_exponentials_are_right(name: str) -> None:
     (found,), (right,) = interpret(graph.outputs, values), meaning([written], values)
     beside = 1000.0 if name == "of a quotient" else 1.0
     assert errors_in_ulp(found, right, beside=beside) <= RIGHT, (found, right)
+
+
+def test_axes_are_the_same_however_they_are_counted() -> None:
+    x, w = T.dmatrix("x"), T.dmatrix("w")
+    mean = T.sum(w * T.exp(x), axis=1, keepdims=True) / T.sum(T.exp(x), axis=-1, keepdims=True)
+    graph = Graph([x, w], [mean])
+    optimize(graph, check=True)
+    assert "softmax" in {node.op.name for node in graph.applies}
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_axes_of_weights_with_more_of_them_are_not_those_of_the_exponentials(axis: int) -> None:
+    x, w = T.dvector("x"), T.dmatrix("w")
+    weighted = T.sum(w * T.exp(x), axis=axis, keepdims=True)
+    mean = weighted / T.sum(T.exp(x), axis=0, keepdims=True)
+    graph = Graph([x, w], [mean])
+    assert optimize(graph, check=True).warnings == []
+    values = {x: np.array([0.5, 1.0, -2.0]), w: np.arange(6.0).reshape(2, 3)}
+    np.testing.assert_allclose(interpret(graph.outputs, values), interpret([mean], values))

@@ -116,7 +116,9 @@ def _is_same(known: Any, value: Any, node: Apply, name: str) -> bool:
     if known == value or name != "axis":
         return bool(known == value)
     ndim = node.inputs[0].ndim
-    return normalize_axes(known, ndim) == normalize_axes(value, ndim)
+    counted = (known,) if isinstance(known, int) else known or ()
+    there = all(-ndim <= a < ndim for a in counted)
+    return there and normalize_axes(known, ndim) == normalize_axes(value, ndim)
 
 
 def _same_constant(x: Variable, y: Variable) -> bool:

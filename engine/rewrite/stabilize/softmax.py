@@ -73,7 +73,7 @@ def exp_over_sum_of_exp_of_vector(x: Variable, *, axis: Axis = None) -> Sides:
     return exp(x) / sum(exp(x), axis=axis, keepdims=False), softmax_over(x, axis)
 
 
-@stabilize(in_product=True, when=is_one_axis)
+@stabilize(in_product=True, when=lambda w, x, axis: w.ndim <= x.ndim and is_one_axis(x, axis))
 def weighted_sum_over_sum_of_exp(w: Variable, x: Variable, *, axis: Axis = -1) -> Sides:
     """exp(x) overflows above 709 in float64; softmax subtracts the largest x first."""
     weighted = sum(w * exp(x), axis=axis, keepdims=True)
