@@ -21,7 +21,7 @@ from engine.errors import EngineError, ParameterError, ShapeError
 from engine.expression import Apply, Variable
 from engine.graph import Graph
 from engine.ifelse import ifelse
-from engine.rewrite import RULES, Film, Frame, Place, optimize
+from engine.rewrite import PIPELINE, RULES, Film, Frame, Place, optimize
 from engine.rewrite.driver import Driver
 from engine.rewrite.measure import measure
 from engine.rewrite.phases import canonicalize
@@ -388,6 +388,107 @@ def test_a_rule_that_makes_things_worse_is_not_applied() -> None:
     graph, film = optimized([x], T.tanh(x))
     assert ops(graph) == ["tanh"]
     assert len(film) == 0
+
+
+@pytest.mark.usefixtures("scratch_rules")
+@pytest.mark.parametrize("unsound", ["cycle", "own result", "unknown", "no variable"])
+def test_an_unsound_proposal_is_rolled_back_and_named_once(unsound: str) -> None:
+    x, other = T.dvector("x"), T.dvector("other")
+
+    @canonicalize.computed(["tanh"], example=lambda x: T.tanh(x))
+    def unsound_rule(node: Apply, view: Any) -> Any:
+        """It cannot be trusted."""
+        match unsound:
+            case "cycle":
+                return next(r.out for r, _ in view.readers(node.out) if isinstance(r, Apply))
+            case "own result":
+                return -node.out
+            case "unknown":
+                return other
+            case _:
+                return 1
+
+    y = T.exp(T.tanh(T.sinh(x))) + T.tanh(x + 0)
+    graph = Graph([x], [y])
+    film = optimize(graph)
+    assert len(film.warnings) == (unsound != "own result")  # that is work added, so not taken
+    assert all("unsound_rule failed" in warning for warning in film.warnings)
+    values = {x: np.array([0.5, -2.0])}
+    np.testing.assert_array_equal(interpret(graph.outputs, values), interpret([y], values))
+
+
+@pytest.mark.usefixtures("scratch_rules")
+def test_what_an_op_refuses_is_named_and_the_rule_stays_in_force() -> None:
+    @canonicalize.computed(["tanh"], example=lambda x: T.tanh(x))
+    def choosy(node: Apply, view: Any) -> Any:
+        """An op refuses what has no axes."""
+        (v,) = node.inputs
+        if v.ndim == 0:
+            raise ShapeError("It has no axes.")
+        return v
+
+    x, y = T.dscalar("x"), T.dvector("y")
+    graph = Graph([x, y], [T.tanh(x), T.tanh(y)])
+    film = optimize(graph)
+    assert film.warnings == [
+        "The rule choosy did not fit somewhere and was left out there: ShapeError: It has no axes."
+    ]
+    assert ops(graph) == ["tanh"]
+
+
+@pytest.mark.usefixtures("scratch_rules")
+def test_rules_that_undo_each_other_come_to_an_end() -> None:
+    @canonicalize
+    def there(x: Variable) -> tuple[Variable, Variable]:
+        """It is undone."""
+        return T.sinh(x), T.cosh(x)
+
+    @canonicalize
+    def back(x: Variable) -> tuple[Variable, Variable]:
+        """It is undone too."""
+        return T.cosh(x), T.sinh(x)
+
+    x = T.dvector("x")
+    _, film = optimized([x], T.sinh(x))
+    assert len(film) <= 1
+
+
+@pytest.mark.parametrize("steps", range(16))
+def test_wherever_rewriting_stops_the_value_is_right(steps: int) -> None:
+    inputs, outputs = one_neuron()
+    rng = np.random.default_rng(6)
+    shapes = [(4, 2), (4,), (2,), ()]
+    values = {v: rng.uniform(0.1, 0.9, s) for v, s in zip(inputs, shapes, strict=True)}
+    graph = Graph(inputs, outputs)
+    driver = Driver(graph, steps=steps, seconds=60)
+    for name in ("first", "second"):
+        driver.run(name, [rule for phase in PIPELINE for rule in phase.rules])
+    assert len(driver.film) <= steps
+    assert len(driver.film.warnings) <= 1
+    expected = interpret(outputs, values)
+    for found, value in zip(interpret(graph.outputs, values), expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-10)
+
+
+@pytest.mark.usefixtures("scratch_rules")
+def test_a_graph_does_not_grow_beyond_its_bound() -> None:
+    @canonicalize
+    def unrolled(x: Variable) -> tuple[Variable, Variable]:
+        """It is longer, but has no hazard."""
+        y = x
+        for _ in range(20):
+            y = T.tanh(y)
+        return T.exp(x), y
+
+    x = T.dvector("x")
+    graph = Graph([x], [T.exp(T.sin(T.exp(T.cos(T.exp(x)))))])
+    driver = Driver(graph, steps=100, seconds=60, nodes=50)
+    driver.run("canonicalize", [unrolled])
+    assert driver.film.warnings == [
+        "canonicalize was cut short before the graph grew beyond 50 nodes; "
+        "the last rules were unrolled."
+    ]
+    assert len(graph) <= 50
 
 
 def test_rewriting_is_bounded_in_steps_and_seconds() -> None:

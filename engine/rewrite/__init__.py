@@ -50,6 +50,9 @@ __all__ = [
 ]
 
 STEPS_PER_NODE = 50
+GROWTH = 2
+"""How many times larger the graph may become, and SPARE nodes more."""
+SPARE = 1000
 SECONDS = 20.0
 
 
@@ -85,6 +88,7 @@ def optimize(
         graph,
         steps=1000 + STEPS_PER_NODE * len(graph),
         seconds=seconds,
+        nodes=SPARE + GROWTH * len(graph),
         may_cancel=ERASES_NAN not in out - back,
         kept=film,
         check=check,

@@ -8,23 +8,50 @@ proposes is built outside the graph, so a rule that fails leaves no trace.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from itertools import islice
 from time import perf_counter
 
-from engine.errors import RewriteError
-from engine.expression import OPS, Apply, Block, Variable, walk
+from engine.errors import EngineError, RewriteError
+from engine.expression import OPS, Apply, Block, Constant, Variable, walk
 from engine.graph import Graph
 from engine.rewrite.equals import Equals
 from engine.rewrite.film import Film, RewriteStep, freeze, place, wires
 from engine.rewrite.measure import measure
+from engine.rewrite.pattern import CONSTANT
 from engine.rewrite.rule import DESCENDS, Rule
 from engine.rewrite.view import View
 from engine.types import COMPLEX
 
-Index = dict[str, list[Rule]]
-"""The rules that may apply to an op, by its name, in the order in which they are tried."""
+
+class Index:
+    """Rules by what they need: the op of an apply, and the ops that compute its inputs.
+
+    Applies that look alike, so far, are few: what may apply to them is worked out once.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._by_op = {
+            name: [rule for rule in rules if rule.ops is None or name in rule.ops]
+            for name in {op.name for op in OPS.values()}
+        }
+        self._found: dict[tuple[str, frozenset[str]], list[Rule]] = {}
+
+    def of(self, node: Apply) -> list[Rule]:
+        """The rules that may apply to an apply, in the order in which they are tried."""
+        read = frozenset([
+            v.owner.op.name if v.owner is not None else CONSTANT
+            for v in node.inputs
+            if v.owner is not None or isinstance(v, Constant)
+        ])  # fmt: skip
+        key = node.op.name, read
+        found = self._found.get(key)
+        if found is None:
+            asked = self._by_op.get(node.op.name, [])
+            found = self._found[key] = [rule for rule in asked if rule.below <= read]
+        return found
+
 
 REACH = 3
 """How many readers up from a change a left side may have its root."""
@@ -36,7 +63,8 @@ WIDTH = 64
 class Driver:
     """Rewrites one graph.
 
-    steps, seconds: the most that may be spent; what is left undone then is said on the film.
+    steps, seconds: the most that may be spent.  nodes: the most that the graph may have, None for
+    any number.  What is left undone then is said on the film.
     may_cancel: whether rules may let factors cancel though that may hide a NaN.
     kept: whether the steps are kept on the film, or only counted.
     check: hold the whole graph against the measure after every step.
@@ -48,6 +76,7 @@ class Driver:
         *,
         steps: int,
         seconds: float,
+        nodes: int | None = None,
         may_cancel: bool = True,
         kept: bool = True,
         check: bool = False,
@@ -61,17 +90,24 @@ class Driver:
         self._inside: Film | None = None
         self._last: deque[str] = deque(maxlen=8)
         self._failed: set[str] = set()
+        self._unfit: set[str] = set()
+        self._leaves = {*graph.inputs, *graph.leaves()}
+        self._nodes = nodes
+        self._spent: str | None = None
         self._settled: set[str] = set()
         self._steps = steps
+        self._seconds = seconds
         self._deadline = perf_counter() + seconds
 
     def run(self, name: str, rules: Sequence[Rule]) -> None:
         """Apply the rules until none of them applies anywhere."""
+        if self._spent is not None:
+            return
         self._running = name, rules
         self._blocks.clear()
-        index = _by_op(tuple(rules))
+        index = _index(tuple(rules))
         # The rules of the last run apply nowhere, until something changes.
-        news = _by_op(tuple(r for r in rules if r.name not in self._settled or DESCENDS in r.tags))
+        news = _index(tuple(r for r in rules if r.name not in self._settled or DESCENDS in r.tags))
         while self._sweep(name, index, news):
             news = index
         self._settled = {rule.name for rule in rules}
@@ -87,6 +123,7 @@ class Driver:
             graph,
             steps=self._steps - self.film.taken,
             seconds=self._deadline - perf_counter(),
+            nodes=None if self._nodes is None else self._nodes + len(graph),
             may_cancel=self._view.may_cancel,
             kept=self.film.kept,
             check=self.check,
@@ -111,11 +148,11 @@ class Driver:
             waiting.discard(node)
             while node in self._equals:
                 near = self._visit(node, index if node in changed else news)
-                if near is None:
-                    break
-                if self.film.taken >= self._steps or perf_counter() > self._deadline:
+                if self._is_spent():
                     self._give_up(name)
                     return False
+                if near is None:
+                    break
                 changed.update(near)
                 for other in near:
                     if other not in waiting and other is not node:
@@ -125,7 +162,7 @@ class Driver:
 
     def _visit(self, node: Apply, index: Index) -> list[Apply] | None:
         """Apply the first rule that applies; give what lies near the change."""
-        for rule in index.get(node.op.name, ()):
+        for rule in index.of(node):
             if rule.name in self._failed:
                 continue
             started = perf_counter()
@@ -136,14 +173,28 @@ class Driver:
                     continue
                 near = self._take(rule, node, proposed, started)
             except Exception as error:
-                self._failed.add(rule.name)
-                self.film.warnings.append(
-                    f"The rule {rule.name} failed and was left out: {type(error).__name__}: {error}"
-                )
+                self._report(rule, error)
                 continue
-            if near is not None:
+            if near is not None or self._spent:
                 return near
         return None
+
+    def _report(self, rule: Rule, error: Exception) -> None:
+        """Name a rule that failed, once.
+
+        What an op refused concerns these inputs only: the rule stays in force for others.
+        """
+        refused = isinstance(error, EngineError) and not isinstance(error, RewriteError)
+        known, how = (
+            (self._unfit, "did not fit somewhere and was left out there")
+            if refused
+            else (self._failed, "failed and was left out")
+        )
+        if rule.name not in known:
+            known.add(rule.name)
+            self.film.warnings.append(
+                f"The rule {rule.name} {how}: {type(error).__name__}: {error}"
+            )
 
     def _take(
         self, rule: Rule, node: Apply, proposed: Variable | Sequence[Variable], started: float
@@ -156,11 +207,13 @@ class Driver:
             fitting = self._fitted(node.out, proposed)
             if fitting is None or not self._lowers(node.out, fitting):
                 return None
+            self._hold_sound(node.out, fitting)
             return self._replace(rule, node.out, fitting, started)
         near: list[Apply] | None = None
         for old, new in zip(node.outputs, proposed, strict=True):
             fitting = self._fitted(old, new)
             if fitting is not None and self.graph.clients(old):
+                self._hold_sound(old, fitting)
                 near = (near or []) + self._replace(rule, old, fitting, started)
         return near
 
@@ -187,7 +240,38 @@ class Driver:
         removed = self.graph.left_unread(old, new)
         added = walk([new], stop=lambda v: v.owner in self._equals)
         ranges = self._view.ranges
-        return measure(removed, ranges) > measure(added, ranges)
+        if measure(removed, ranges) <= measure(added, ranges):
+            return False
+        if self._nodes is not None and len(self._equals) + len(added) - len(removed) > self._nodes:
+            self._spent = f"before the graph grew beyond {self._nodes} nodes"
+            return False
+        return True
+
+    def _hold_sound(self, old: Variable, new: Variable) -> None:
+        """Raise RewriteError if `new` reads what is not there, or what `old` is needed for."""
+        added = walk([new], stop=lambda v: v.owner in self._equals)
+        fresh = set(added)
+        read = dict.fromkeys(v for node in added for v in node.inputs if v.owner not in fresh)
+        for v in read or (new,):
+            if v.owner is None and v not in self._leaves and not isinstance(v, Constant):
+                raise RewriteError(f"{v!r} does not occur in the graph.")
+        if self._is_needed_for(old, [v for v in read or (new,) if v.owner is not None]):
+            raise RewriteError("It would need its own result.")
+
+    def _is_needed_for(self, old: Variable, variables: list[Variable]) -> bool:
+        """Whether one of the variables of the graph is computed from `old`."""
+        below = dict.fromkeys(old.owner.inputs if old.owner is not None else ())
+        # What is read lies close below as a rule; only else all that it needs is looked at.
+        queue = deque(below)
+        while queue and len(below) < WIDTH:
+            owner = queue.popleft().owner
+            for v in owner.inputs if owner is not None else ():
+                if v not in below:
+                    below[v] = None
+                    queue.append(v)
+        if old not in variables and all(v in below or _reads_only(v, below) for v in variables):
+            return False
+        return old.owner in walk(variables, stop=lambda v: v in below)
 
     def _replace(self, rule: Rule, old: Variable, new: Variable, started: float) -> list[Apply]:
         before = measure(self.graph.applies, self._view.ranges) if self.check else 0
@@ -249,16 +333,25 @@ class Driver:
             found.update(dict.fromkeys(level))
         return list(found)
 
+    def _is_spent(self) -> bool:
+        """Whether a bound is reached; then `_spent` says which."""
+        if self._spent is None and self.film.taken >= self._steps:
+            self._spent = f"after {self.film.taken} steps"
+        elif self._spent is None and perf_counter() > self._deadline:
+            self._spent = f"after {self._seconds:.3g} seconds"
+        return self._spent is not None
+
     def _give_up(self, name: str) -> None:
-        names = ", ".join(dict.fromkeys(self._last))
+        names = ", ".join(dict.fromkeys(self._last)) or "none"
         self.film.warnings.append(
-            f"{name} was cut short after {self.film.taken} steps; the last rules were {names}."
+            f"{name} was cut short {self._spent}; the last rules were {names}."
         )
 
 
+def _reads_only(v: Variable, known: Container[Variable]) -> bool:
+    return v.owner is not None and all(x in known for x in v.owner.inputs)
+
+
 @lru_cache(maxsize=64)
-def _by_op(rules: tuple[Rule, ...]) -> Index:
-    names = {op.name for op in OPS.values()}
-    return {
-        name: [rule for rule in rules if rule.ops is None or name in rule.ops] for name in names
-    }
+def _index(rules: tuple[Rule, ...]) -> Index:
+    return Index(rules)

@@ -51,6 +51,9 @@ class Call:
 
 Pattern = Anything | Exactly | Call
 
+CONSTANT = "constant"
+"""Stands among the names of ops for a constant that is read."""
+
 
 def positional(function: Callable[..., Any]) -> list[str]:
     """The names of a law's pattern variables."""
@@ -126,7 +129,11 @@ def _same_constant(x: Variable, y: Variable) -> bool:
 
 
 class Law:
-    """A pattern law, ready to be applied to an apply."""
+    """A pattern law, ready to be applied to an apply.
+
+    ops: of the applies where its left side may have its root.  below: what each of these must
+    read, by the names of ops; the driver does not ask the law where something is missing.
+    """
 
     def __init__(
         self,
@@ -155,21 +162,24 @@ class Law:
         free = frozenset(self.params)
         self.pattern = compile_pattern(self.left, free)
         inputs = self.pattern.inputs if isinstance(self.pattern, Call) else ()
-        self.below = frozenset(p.op for p in inputs if isinstance(p, Call))
-        self.has_number = any(isinstance(p, Exactly) for p in inputs)
+        self.below = frozenset(
+            p.op.name if isinstance(p, Call) else CONSTANT
+            for p in inputs
+            if not isinstance(p, Anything)
+        )
         self.product = product_of(self.left, lambda v: False) if in_product else None
         self.factors: list[tuple[Pattern, int]] = []
         self.ops = frozenset({self.left.owner.op.name})
         if self.product is not None:
             self.ops = FAMILY
+            self.below = frozenset()  # its factors may lie deeper
             found = ((compile_pattern(v, free), e) for v, e in self.product.factors.items())
             self.factors = sorted(found, key=lambda factor: isinstance(factor[0], Anything))
+        self.factor_ops = frozenset(p.op for p, _ in self.factors if isinstance(p, Call))
 
     def __call__(self, node: Apply, view: View) -> Variable | None:
         if self.product is not None:
             return self._in_product(node, view)
-        if not self._may_be(node):
-            return None
         found: list[Variable] = []
 
         def accept(bound: Bound) -> bool:
@@ -177,13 +187,6 @@ class Law:
 
         match([(self.pattern, node.out)], {}, accept)
         return found[0] if found else None
-
-    def _may_be(self, node: Apply) -> bool:
-        """Whether the inputs are computed by the ops that the left side has there."""
-        computed = {v.owner.op for v in node.inputs if v.owner is not None}
-        if not self.below <= computed:
-            return False
-        return not self.has_number or any(isinstance(v, Constant) for v in node.inputs)
 
     def _accept(self, bound: Bound, dtype: str, view: View, found: list[Variable]) -> bool:
         """Build the right side, if the law's conditions hold."""
@@ -215,7 +218,7 @@ class Law:
     def _with_right_side(self, whole: Product, view: View) -> Product | None:
         """The product with the right side in place of the factors that are the left side."""
         assert self.product is not None
-        if whole.cancelled or not self._may_occur(whole) or not whole.is_sound():
+        if not self.factor_ops <= whole.ops or whole.cancelled or not whole.is_sound():
             return None
         found: list[Variable] = []
         used: dict[Variable, int] = {}
@@ -244,7 +247,3 @@ class Law:
         changed.scale(self.product.coefficient, -times)
         changed.scale(self.product.divisor, times)
         return None if changed.cancelled and not view.may_cancel else changed
-
-    def _may_occur(self, whole: Product) -> bool:
-        present = {v.owner.op for v in whole.factors if v.owner is not None}
-        return all(p.op in present for p, _ in self.factors if isinstance(p, Call))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from engine.expression import OPS, Variable
+from engine.op import Op
 from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
 from engine.types import INTEGERS
 
@@ -35,6 +37,11 @@ class Product:
     def copy(self) -> Product:
         """The same product, to be changed."""
         return Product(self.dtype, self.coefficient, self.divisor, self.factors.copy(), self.size)
+
+    @cached_property
+    def ops(self) -> frozenset[Op]:
+        """The ops that compute its factors; asked of a product that no longer changes."""
+        return frozenset(v.owner.op for v in self.factors if v.owner is not None)
 
     def key(self) -> frozenset[tuple[Variable, int]]:
         """Equal for products that differ only in their number."""

@@ -56,6 +56,8 @@ class Rule:
     phase: the name of its phase.  tags: what it costs (ERASES_NAN, HIDES_ERROR) and other marks
     by which rules are excluded or included.
     ops: names of the ops of whose applies it may replace the results; None for any op.
+    below: names of ops that must all compute an input of such an apply, "constant" for a constant;
+    the rule is not asked where one is missing.
     rewrite: from an apply to an expression for each of its results, or None.
     sides: both sides for given variables; the right one is None where it is computed.
     holds: for what values, where it is not all that the dtypes allow: "x is not negative".
@@ -68,6 +70,7 @@ class Rule:
     phase: str
     tags: frozenset[str]
     ops: frozenset[str] | None
+    below: frozenset[str]
     rewrite: Rewrite
     sides: Callable[..., tuple[Variable, Variable | None]]
     names: tuple[str, ...]
@@ -212,7 +215,9 @@ class Phase:
             def sides(*variables: Variable) -> Sides:
                 return function(*(variables if example is None else example(*variables)))
 
-            return self._register(function, law.ops, law, sides, example or function, facts)
+            return self._register(
+                function, law.ops, law.below, law, sides, example or function, facts
+            )
 
         return declare if function is None else declare(function)
 
@@ -221,11 +226,13 @@ class Phase:
         ops: Iterable[str] | None,
         *,
         example: Callable[..., Variable],
+        below: Iterable[str] = (),
         **facts: Unpack[Facts],
     ) -> Callable[[Rewrite], Rule]:
         """Declare a rule whose right side is computed: a function of an apply and the view.
 
-        ops: which applies it is asked about.  example: an expression in which it fires.
+        ops: which applies it is asked about.  below: what they must read, see Rule.
+        example: an expression in which it fires.
         """
         names = None if ops is None else frozenset(ops)
 
@@ -233,7 +240,9 @@ class Phase:
             return example(*variables), None
 
         def declare(function: Rewrite) -> Rule:
-            return self._register(function, names, function, sides, example, facts)
+            return self._register(
+                function, names, frozenset(below), function, sides, example, facts
+            )
 
         return declare
 
@@ -241,6 +250,7 @@ class Phase:
         self,
         function: Callable[..., Any],
         ops: frozenset[str] | None,
+        below: frozenset[str],
         rewrite: Rewrite,
         sides: Callable[..., tuple[Variable, Variable | None]],
         named: Callable[..., Any],
@@ -257,6 +267,7 @@ class Phase:
             phase=self.name,
             tags=frozenset(facts.get("tags", ())),
             ops=ops,
+            below=below,
             rewrite=rewrite,
             sides=sides,
             names=tuple(positional(named)),

@@ -19,7 +19,10 @@ def fill_of_same_shape(node: Apply, view: View) -> Variable | None:
 
 
 @canonicalize.computed(
-    ELEMENTWISE, example=lambda x: x * fill(x, constant(3, x.dtype)), tags=[HIDES_ERROR]
+    ELEMENTWISE,
+    below=["fill"],
+    example=lambda x: x * fill(x, constant(3, x.dtype)),
+    tags=[HIDES_ERROR],
 )
 def compute_before_filling(node: Apply, view: View) -> Variable | None:
     """What is the same everywhere is computed once and stretched afterwards, or not at all."""

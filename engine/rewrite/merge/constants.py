@@ -14,7 +14,7 @@ LARGEST = 4096
 """Elements of a folded constant; a larger one is cheaper to compute than to keep."""
 
 
-@merge.computed(None, example=lambda x: x + (Constant(2.5) - Constant(1.25)))
+@merge.computed(None, below=["constant"], example=lambda x: x + (Constant(2.5) - Constant(1.25)))
 def fold_constants(node: Apply, view: View) -> Replacement:
     """What depends on constants only never changes: it is computed now, not in every run."""
     op = node.op
