@@ -11,7 +11,7 @@ Theano's names are the public interface:
 """
 
 from engine import compile as compile
-from engine import gof, gradient, ifelse, sandbox, scalar, scan_module
+from engine import gof, gradient, ifelse, network, sandbox, scalar, scan_module
 from engine.arguments import In, Out
 from engine.checkpoint import checkpoint
 from engine.clone import clone
@@ -27,6 +27,7 @@ from engine.errors import (
 from engine.expression import Apply, Constant, Variable
 from engine.function import Function, function
 from engine.grad import grad, subgraph_grad
+from engine.graph import Graph
 from engine.jacobian import Lop, Rop, hessian, hessian_vector_product, jacobian
 from engine.modes import Mode
 from engine.op_from_graph import OpFromGraph
@@ -48,6 +49,7 @@ __all__ = [
     "EngineError",
     "Function",
     "GradientError",
+    "Graph",
     "In",
     "Lop",
     "MissingInputError",
@@ -80,6 +82,7 @@ __all__ = [
     "ifelse",
     "jacobian",
     "map",
+    "network",
     "pp",
     "reduce",
     "sandbox",

@@ -175,6 +175,12 @@ class CompileError(EngineError, RuntimeError):
     kind = "compile"
 
 
+class GraphError(EngineError, ValueError):
+    """A NetworkX graph that is no expression."""
+
+    kind = "graph"
+
+
 class LinearAlgebraError(EngineError, LinAlgError):
     """A matrix that is not what an op needs: it is singular, say, or not positive definite."""
 

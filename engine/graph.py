@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import networkx as nx
 
@@ -194,6 +194,42 @@ class Graph:
         for node in added:
             node.origins |= born
         return removed, [n for n in added if n in self.network]
+
+    # To NetworkX and back; filled in by the floor that knows all leaves.
+
+    def to_networkx(self, *, with_variables: bool = False) -> nx.MultiDiGraph[Any]:
+        """A plain graph for NetworkX's own functions, whose attributes JSON can hold.
+
+        with_variables: keep the inputs and shared variables themselves, as the attribute
+            `variable` of their nodes, and not the values of the shared ones.
+
+        What nodes and edges look like is told in `engine.network`.
+
+        >>> import networkx as nx
+        >>> import engine.tensor as T
+        >>> x = T.dscalar("x")
+        >>> graph = Graph([x], [T.exp(x) + x]).to_networkx()
+        >>> nx.dag_longest_path(graph)
+        ['input_0', 'exp_1', 'add_2', 'output_3']
+        >>> Graph.from_networkx(graph).outputs
+        [<float64 ()>]
+        """
+        return Graph.written(self, with_variables)
+
+    @classmethod
+    def from_networkx(cls, network: nx.MultiDiGraph[Any]) -> Graph:
+        """The graph that `to_networkx` gave, or that somebody else wrote in the same form.
+
+        Everything is checked, and nothing is run.  Nodes may be called anything; attributes that
+        are not known are the caller's own.  What does not lead to an output is left out.  Shared
+        variables and inputs are new ones, unless a node has its `variable`.
+
+        Raises GraphError, TypeMismatchError, ShapeError or ParameterError, naming node and port.
+        """
+        return Graph.read(network)
+
+    written: ClassVar[Callable[[Graph, bool], nx.MultiDiGraph[Any]]]
+    read: ClassVar[Callable[[nx.MultiDiGraph[Any]], Graph]]
 
     # The multigraph; nobody else touches it.
 

@@ -352,7 +352,7 @@ class Op:
             for port in self.ports:
                 value = given[port.name]
                 inputs += map(as_variable, value) if port.variadic else [as_variable(value)]
-        params = {p.name: _frozen(p, given.get(p.name, p.default)) for p in self.params}
+        params = {p.name: frozen(p, given.get(p.name, p.default)) for p in self.params}
         return inputs, params
 
     def _constants(self, numbers: Sequence[bool | int | float | complex]) -> list[Variable]:
@@ -416,7 +416,7 @@ def grouped(ports: Sequence[Port], inputs: Sequence[Variable]) -> list[Any]:
     return [*inputs[:fixed], list(inputs[fixed:])]
 
 
-def _frozen(param: Param, value: Any) -> Any:
+def frozen(param: Param, value: Any) -> Any:
     """A parameter's value in its hashable form; ParameterError where it is of another type."""
     if value is None or param.type in {"index", "graph"}:
         return value
