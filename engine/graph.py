@@ -105,14 +105,19 @@ class Graph:
         source: Any = variable if variable.owner is None else variable.owner
         if source not in self.network:
             return []
-        edges: Any = self.network.out_edges(source, keys=True, data="variable")
-        return [(reader, port) for _, reader, port, v in edges if v is variable]
+        return [
+            (reader, port)
+            for reader in self.network.successors(source)
+            for port, edge in self.network.get_edge_data(source, reader).items()
+            if edge["variable"] is variable
+        ]
 
     def readers(self, variable: Variable) -> Iterator[Apply]:
         """The applies that read the variable, lazily and in no particular number of ports."""
         source: Any = variable if variable.owner is None else variable.owner
         for reader in self.network.successors(source) if source in self.network else ():
-            if isinstance(reader, Apply) and any(v is variable for v in reader.inputs):
+            wires = self.network.get_edge_data(source, reader).values()
+            if isinstance(reader, Apply) and any(w["variable"] is variable for w in wires):
                 yield reader
 
     def is_shared(self, variable: Variable) -> bool:
@@ -120,10 +125,10 @@ class Graph:
         source: Any = variable if variable.owner is None else variable.owner
         if source not in self.network:
             return False
-        readers = self.network.adj[source]
-        if variable.owner is None or len(variable.owner.outputs) == 1:
-            return len(readers) > 1 or any(len(ports) > 1 for ports in readers.values())
-        return len(self.clients(variable)) > 1
+        if variable.owner is not None and len(variable.owner.outputs) > 1:
+            return len(self.clients(variable)) > 1
+        some = list(itertools.islice(self.network.successors(source), 2))
+        return len(some) > 1 or any(self.network.number_of_edges(source, r) > 1 for r in some)
 
     def left_unread(self, old: Variable, new: Variable) -> list[Apply]:
         """The applies that nothing would read any more if `old` became the expression `new`."""
@@ -251,10 +256,10 @@ class Graph:
         return variable if leaf else variable.owner
 
     def _edge_into(self, reader: Apply | Sink, port: int) -> tuple[Any, Variable]:
-        edges: Any = self.network.in_edges(reader, keys=True, data="variable")
-        for source, _, key, variable in edges:
-            if key == port:
-                return source, variable
+        for source in self.network.predecessors(reader):
+            edge = self.network.get_edge_data(source, reader, port)
+            if edge is not None:
+                return source, edge["variable"]
         raise KeyError(port)
 
     def _read(self, reader: Apply | Sink, port: int) -> Variable:
@@ -274,7 +279,9 @@ class Graph:
         while stack:
             node = stack.pop()
             # Whether there is a reader, not how many: a leaf may have very many.
-            if node not in self.network or len(self.network.adj[node]) or node in given:
+            if node not in self.network or node in given:
+                continue
+            if next(self.network.successors(node), None) is not None:
                 continue
             if isinstance(node, Apply):
                 removed.append(node)

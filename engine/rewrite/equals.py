@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,8 +19,10 @@ class Equals:
     """
 
     def __init__(self, applies: Iterable[Apply]) -> None:
-        self._keys: dict[Apply, Key] = {}
+        self._keys: dict[Apply, Key | None] = {}
         self._first: dict[Key, Apply] = {}
+        # An apply with very many inputs may change as often before anybody asks for its equal.
+        self._changed: dict[str, dict[Apply, None]] = defaultdict(dict)
         for node in applies:
             self.enter(node)
 
@@ -33,19 +36,23 @@ class Equals:
         """Take note of an apply, new or with changed inputs."""
         if node in self._keys:
             self.forget(node)
-        key = _key(node)
-        self._keys[node] = key
-        self._first.setdefault(key, node)
+        self._keys[node] = None
+        self._changed[node.op.name][node] = None
 
     def forget(self, node: Apply) -> None:
         """Take note that an apply is gone."""
         key = self._keys.pop(node)
-        if self._first.get(key) is node:
+        if key is None:
+            del self._changed[node.op.name][node]
+        elif self._first.get(key) is node:
             del self._first[key]
 
     def twin(self, node: Apply) -> Apply | None:
         """Another apply of the graph that computes the same."""
-        first = self._first.setdefault(self._keys[node], node)
+        self._settle(node.op.name)
+        key = self._keys[node]
+        assert key is not None
+        first = self._first.setdefault(key, node)
         return None if first is node else first
 
     def shared(self, v: Variable) -> Variable:
@@ -56,10 +63,17 @@ class Equals:
         known: dict[Variable, Variable] = {}
         for node in walk([v], stop=lambda x: x.owner in self._keys):
             node.inputs = tuple(known.get(x, x) for x in node.inputs)
+            self._settle(node.op.name)
             first = self._first.get(_key(node))
             if first is not None:
                 known.update(zip(node.outputs, first.outputs, strict=True))
         return known.get(v, v)
+
+    def _settle(self, name: str) -> None:
+        """Enter under their keys the changed applies of an op."""
+        for node in self._changed.pop(name, ()):
+            key = self._keys[node] = _key(node)
+            self._first.setdefault(key, node)
 
 
 def _key(node: Apply) -> Key:
