@@ -14,6 +14,10 @@ from engine.printing.formula import name_of, text_of_leaf
 
 Line = tuple[Variable, int, str]
 
+INDENTED = 200
+"""Levels that are shown by indenting; deeper ones are told by their number, or the text of a long
+chain would be as long as its length squared."""
+
 
 def debugprint(
     *printed: Any,
@@ -111,7 +115,7 @@ class _Tree:
             again = key in self.seen
             label = self.seen.setdefault(key, self._id(len(self.seen)))
             deeper = v.owner is not None and not again
-            self.lines.append(" |" * level + self._line(v, label, again) + note)
+            self.lines.append(_indent(level) + self._line(v, label, again) + note)
             for value in v.owner.params.values() if v.owner else ():
                 if isinstance(value, Block):
                     self.blocks.setdefault(value, f"{name_of(v.owner) if v.owner else ''} {label}")
@@ -154,6 +158,10 @@ class _Tree:
                 return str(n)
             case _:
                 return ""
+
+
+def _indent(level: int) -> str:
+    return " |" * level if level <= INDENTED else " |" * INDENTED + f"…{level}|"
 
 
 def _stored(v: Variable) -> list[str]:
