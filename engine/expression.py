@@ -82,6 +82,11 @@ class Variable:
         self._name = name
 
     @property
+    def born(self) -> frozenset[str]:
+        """The ids of the canvas nodes that it stems from: its own, or those of its apply."""
+        return self.origins if self.owner is None else self.owner.origins
+
+    @property
     def dtype(self) -> str:
         """The dtype of every element."""
         return self.type.dtype

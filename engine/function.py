@@ -345,7 +345,10 @@ class Function:
 
     @property
     def kernels(self) -> list[KernelInfo]:
-        """The native kernels of the newest shapes, none while the function runs in NumPy."""
+        """The native kernels of the newest shapes, none while the function runs in NumPy.
+
+        `kernel.lines` tells of each line of a kernel which canvas nodes it is for.
+        """
         return self._runner.kernels
 
     def copy(

@@ -22,12 +22,16 @@ def _graph(
 
 
 class Sink:
-    """The place in a Graph where one of its outputs is read."""
+    """The place in a Graph where one of its outputs is read.
 
-    __slots__ = ("position",)
+    origins: ids of the canvas nodes that the output stems from, also if it becomes a constant.
+    """
 
-    def __init__(self, position: int) -> None:
+    __slots__ = ("origins", "position")
+
+    def __init__(self, position: int, origins: frozenset[str]) -> None:
         self.position = position
+        self.origins = origins
 
     def __repr__(self) -> str:
         return f"output {self.position}"
@@ -48,7 +52,7 @@ class Graph:
         self.inputs = list(inputs)
         self.network: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
         self._ids = itertools.count()
-        self._sinks = [Sink(i) for i in range(len(outputs))]
+        self._sinks = [Sink(i, v.born) for i, v in enumerate(outputs)]
         copies: dict[Variable, Variable] = {v: v for v in self.inputs}
         self.network.add_nodes_from(self.inputs)
         for node in walk(outputs, stop=lambda v: v in copies):
@@ -79,6 +83,11 @@ class Graph:
     def outputs(self) -> list[Variable]:
         """The variables that the graph computes, in order."""
         return [self._read(sink, 0) for sink in self._sinks]
+
+    @property
+    def origins(self) -> list[frozenset[str]]:
+        """For each output the ids of the canvas nodes that it stems from."""
+        return [s.origins | v.born for s, v in zip(self._sinks, self.outputs, strict=True)]
 
     @property
     def applies(self) -> list[Apply]:
@@ -195,7 +204,7 @@ class Graph:
             for node in added:
                 node.line = old.owner.line
         removed = self._prune(old)
-        born = frozenset().union(*(n.origins for n in removed)) if removed else frozenset()
+        born = old.born.union(*(n.origins for n in removed))
         for node in added:
             node.origins |= born
         return removed, [n for n in added if n in self.network]

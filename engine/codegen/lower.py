@@ -226,14 +226,17 @@ class Lowering:
         working: str,
         target: View,
         casts: Mapping[str, str] | None = None,
+        origins: frozenset[str] = frozenset(),
     ) -> None:
         """Compute the elements of `target`, to which the operands are stretched.
 
         casts: the dtypes of operands that are not cast to `working`.
+        origins: ids of the canvas nodes that this is for, where there is no `node`.
         """
         if not {working, target.dtype, *(v.dtype for v in views.values())} <= NATIVE:
             assert text == IDENTITY
-            self.tasks.append(Callback(node, lambda arrays: arrays, (views["x"],), (target,)))
+            moved = Callback(node, lambda a: a, (views["x"],), (target,), origins=origins)
+            self.tasks.append(moved)
             return
         loops, space = loops_over(target.extents)
         operands = {
@@ -242,7 +245,8 @@ class Lowering:
             if "{" + name + "}" in text
         }
         place = target.along(loops)
-        self.tasks.append(Map(node, space, text, operands, working, place, casts=casts or {}))
+        facts: dict[str, Any] = {"casts": casts or {}, "origins": origins}
+        self.tasks.append(Map(node, space, text, operands, working, place, **facts))
 
     def _operand(self, view: View, loops: Sequence[int | None]) -> Operand:
         if view in self._literals:
@@ -251,12 +255,18 @@ class Lowering:
             [None if e is ONE else k for e, k in zip(view.extents, loops, strict=True)]
         )
 
-    def copy(self, node: Apply | None, source: View, target: View) -> None:
+    def copy(
+        self,
+        node: Apply | None,
+        source: View,
+        target: View,
+        origins: frozenset[str] = frozenset(),
+    ) -> None:
         """Put the elements of `source`, stretched if need be, where `target` is."""
         for own, other in zip(reversed(source.extents), reversed(target.extents), strict=False):
             if own is not ONE:
                 other.unify(own)
-        self.write(node, IDENTITY, {"x": source}, source.dtype, target)
+        self.write(node, IDENTITY, {"x": source}, source.dtype, target, origins=origins)
 
     def dense(self, node: Apply, view: View) -> View:
         """The same elements in a buffer of their own, in C order."""

@@ -32,6 +32,18 @@ ENTRY_BYTES = 16
 
 
 @dataclass(frozen=True)
+class KernelLine:
+    """A line of a kernel: its text, the names of the ops that it is for, and where it comes from.
+
+    origins: ids of the canvas nodes that it computes or helps to compute.
+    """
+
+    text: str
+    ops: tuple[str, ...]
+    origins: frozenset[str]
+
+
+@dataclass(frozen=True)
 class KernelInfo:
     """A kernel, for people to see.
 
@@ -39,6 +51,7 @@ class KernelInfo:
     for what is left to NumPy, the op.
     ops: the names of the ops in it.  origins: ids of the canvas nodes that it computes.
     from_cache: whether it was compiled before.  seconds: what it took to compile or to load.
+    lines: of its source.  The source itself names no node, so that all graphs share kernels.
     """
 
     name: str
@@ -47,6 +60,7 @@ class KernelInfo:
     origins: frozenset[str]
     from_cache: bool
     seconds: float
+    lines: tuple[KernelLine, ...]
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,9 @@ class Native:
         code, cached = cache.load(name, lambda: compile_kernel(source.text, source.signature))
         self._codes.append(code)
         seconds = time.perf_counter() - started
-        self._show(name, source.text, list(kernel.places), cached, seconds)
+        number = {p: n for n, p in enumerate(kernel.places)}
+        reasons = [sorted(line, key=number.__getitem__) for line in source.lines]
+        self._show(name, source.text, reasons, cached, seconds)
         words: list[int | tuple[Storage, int]] = [(s, 0) for s in source.pointers]
         words += [e.length for e in source.lengths]
         words += source.offsets
@@ -182,7 +198,7 @@ class Native:
             words.append(
                 argument if isinstance(argument, tuple) else self._cell(argument, call.dtype)
             )
-        self._show(call.routine, call.routine, [product], True, 0.0)
+        self._show(call.routine, call.routine, [[product]], True, 0.0)
         return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words))
 
     def _callback(self, callback: Callback) -> _Entry:
@@ -203,7 +219,7 @@ class Native:
         self._cells.append(address)
         self._callbacks.append((callback, sources, targets))
         name = callback.node.op.name if callback.node else "copy"
-        self._show(name, f"numpy: {name}", [callback], True, 0.0)
+        self._show(name, f"numpy: {name}", [[callback]], True, 0.0)
         return _Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, ())
 
     def _cell(self, value: str | float, dtype: str) -> int:
@@ -223,14 +239,18 @@ class Native:
         self,
         name: str,
         source: str,
-        tasks: Sequence[Task],
+        reasons: Sequence[Sequence[Task]],
         cached: bool,
         seconds: float,
     ) -> None:
-        nodes = dict.fromkeys(p.node for p in tasks if p.node is not None)
-        origins = frozenset().union(*(n.origins for n in nodes))
-        ops = tuple(n.op.name for n in nodes)
-        self.kernels.append(KernelInfo(name, source, ops, origins, cached, seconds))
+        """Take note of a kernel; `reasons` are the tasks of each line, of the first one all."""
+        lines = tuple(
+            KernelLine(text, _ops(tasks), frozenset().union(*(t.origins for t in tasks)))
+            for text, tasks in zip(source.splitlines(), reasons, strict=True)
+        )
+        whole = lines[0]
+        info = KernelInfo(name, source, whole.ops, whole.origins, cached, seconds, lines)
+        self.kernels.append(info)
 
     def _fill(self, entries: Sequence[_Entry]) -> int:
         """Write the table and its rows into memory; gives its address."""
@@ -248,6 +268,11 @@ class Native:
                     words[at] = word
                 at += 1
         return table
+
+
+def _ops(tasks: Sequence[Task]) -> tuple[str, ...]:
+    nodes = dict.fromkeys(t.node for t in tasks if t.node is not None)
+    return tuple(n.op.name for n in nodes)
 
 
 def _unforeseen(callback: Callback, target: Array, value: Array) -> EngineError:

@@ -30,16 +30,19 @@ class Plan:
     ) -> None:
         self._lowering = low = Lowering(graph, types, [*graph.inputs, *updates])
         values = [low.views[v] for v in graph.outputs]
+        born = graph.origins
         for leaf, i in updates.items():
             _check_update(leaf, low.views[leaf], values[i])
         self._changing = {low.views[leaf].buffer.storage for leaf in updates}
         news = {i: low.views[leaf] for leaf, i in updates.items()}
-        self.record = None if record is None else self._recorded(values[record])
-        self.outputs = [news[i] if i in news else self._kept(v) for i, v in enumerate(values)]
+        self.record = None if record is None else self._recorded(values[record], born[record])
+        self.outputs = [
+            news[i] if i in news else self._kept(v, born[i]) for i, v in enumerate(values)
+        ]
         # All reads of old values come first, so that updates are simultaneous.
-        fresh = {leaf: self._unchanging(values[i]) for leaf, i in updates.items()}
+        fresh = {leaf: self._unchanging(values[i], born[i]) for leaf, i in updates.items()}
         for leaf, view in fresh.items():
-            low.copy(None, view, low.views[leaf])
+            low.copy(None, view, low.views[leaf], born[updates[leaf]])
         self.leaves = {v: low.views[v] for v in low.leaves}
 
     @property
@@ -52,22 +55,22 @@ class Plan:
         views = [*self.leaves.values(), *self.outputs]
         return [*(v.buffer.storage for v in views), *([self.record] if self.record else [])]
 
-    def _recorded(self, view: View) -> Storage:
+    def _recorded(self, view: View, born: frozenset[str]) -> Storage:
         cell = View.whole(Buffer.new("float64", (), kept=True), ())
-        self._lowering.write(None, IDENTITY, {"x": view}, view.dtype, cell)
+        self._lowering.write(None, IDENTITY, {"x": view}, view.dtype, cell, origins=born)
         return cell.buffer.storage
 
-    def _kept(self, view: View) -> View:
-        view = self._unchanging(view)
+    def _kept(self, view: View, born: frozenset[str]) -> View:
+        view = self._unchanging(view, born)
         view.buffer.storage.kept = True
         return view
 
-    def _unchanging(self, view: View) -> View:
+    def _unchanging(self, view: View, born: frozenset[str]) -> View:
         """The view, or a copy if an update changes what it shows."""
         if view.buffer.storage not in self._changing:
             return view
         fresh = View.whole(Buffer.new(view.dtype, view.extents), view.extents)
-        self._lowering.copy(None, view, fresh)
+        self._lowering.copy(None, view, fresh, born)
         return fresh
 
 

@@ -35,6 +35,7 @@ class Primitive:
     """One formula, computed for every point of a space of loops.
 
     node: the apply that it belongs to, None for copies that the compiler adds.
+    origins: ids of the canvas nodes that it stems from, those of the apply unless given.
     space: the length of each loop.  operands: what the formula reads, by name; an Access is of
     loops by their number in `space`.  working: the dtype that operands are cast to, but those
     in `casts` to the one that is named there.
@@ -50,8 +51,10 @@ class Primitive:
     target: Access
     order: tuple[int, ...] = field(default=(), kw_only=True)
     casts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    origins: frozenset[str] = field(default=frozenset(), kw_only=True)
 
     def __post_init__(self) -> None:
+        self.origins = self.origins or _origins(self.node)
         self.order = self.order or tuple(range(len(self.space)))
 
     def reads(self) -> Iterator[Access]:
@@ -105,6 +108,11 @@ class Product:
     target: Access
     space: tuple[Extent, Extent, Extent]
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """The ids of the canvas nodes that it stems from."""
+        return _origins(self.node)
+
     def touched(self) -> tuple[set[Storage], set[Storage]]:
         """The memory that is read, and that which is written."""
         return {self.x.storage, self.y.storage}, {self.target.storage}
@@ -122,6 +130,10 @@ class Callback:
     function: Callable[[Sequence[Any]], Sequence[Any]]
     sources: tuple[View, ...]
     targets: tuple[View, ...]
+    origins: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.origins = self.origins or _origins(self.node)
 
     def touched(self) -> tuple[set[Storage], set[Storage]]:
         """The memory that is read, and that which is written."""
@@ -131,6 +143,10 @@ class Callback:
 
 Task = Primitive | Product | Callback
 """One thing to do, after those whose results it needs."""
+
+
+def _origins(node: Apply | None) -> frozenset[str]:
+    return node.origins if node is not None else frozenset()
 
 
 def storages(task: Task) -> set[Storage]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +29,13 @@ TYPES = {dtype: "boolean" if dtype == "bool" else dtype for dtype in DTYPES}
 class Source:
     """A kernel's text, and what its arguments are.
 
+    lines: the primitives that each line of the text is for.
     pointers: the memory behind each pointer.  lengths: the extents.  offsets: numbers of
     elements.  The arguments of the function are these, in this order.
     """
 
     text: str
+    lines: tuple[frozenset[Primitive], ...]
     pointers: tuple[Storage, ...]
     lengths: tuple[Extent, ...]
     offsets: tuple[int, ...]
@@ -54,18 +57,28 @@ def emit(kernel: Kernel, needed: set[Storage]) -> Source:
     return _Emitter(kernel, needed).source()
 
 
+@dataclass
+class _Line:
+    """A line of a kernel, and the primitives that it is for."""
+
+    text: str
+    reasons: set[Primitive]
+
+
 class _Block:
     """The lines of one body, with the names of what was loaded and cast there."""
 
     def __init__(self, loop: Loop, depth: int) -> None:
         self.loop = loop
         self.depth = depth
-        self.lines: list[str] = []
+        self.lines: list[_Line] = []
         self.loaded: dict[tuple[Storage, Element], str] = {}
         self.casts: dict[tuple[str, str], str] = {}
 
-    def add(self, line: str, deeper: int = 0) -> None:
-        self.lines.append(INDENT * (self.depth + deeper) + line)
+    def add(self, text: str, reasons: Iterable[Primitive], deeper: int = 0) -> _Line:
+        line = _Line(INDENT * (self.depth + deeper) + text, set(reasons))
+        self.lines.append(line)
+        return line
 
 
 class _Emitter:
@@ -80,20 +93,27 @@ class _Emitter:
         self.accumulators: dict[Fold, str] = {}
         self.variables: dict[Loop, str] = {}
         self.counts = dict.fromkeys("va", 0)
+        self.reused: dict[str, _Line] = {}
         self.blocks: list[_Block] = []
         self.written = [p.target.storage for p in kernel.places]
 
     def source(self) -> Source:
-        body = self._body(self.kernel.root, 1) or [INDENT + "pass"]
+        everything = set(self.kernel.places)
+        body = self._body(self.kernel.root, 1) or [_Line(INDENT + "pass", everything)]
         names = (*self.pointers.values(), *self.lengths.values(), *self.offsets.values())
         given = textwrap.wrap(", ".join(names), 96, initial_indent=INDENT, subsequent_indent=INDENT)
-        text = "\n".join(["def kernel(", *given, "):", *body]) + "\n"
-        offsets = tuple(offset for _, offset in self.offsets)
-        return Source(text, tuple(self.pointers), tuple(self.lengths), offsets)
+        lines = [*(_Line(text, everything) for text in ("def kernel(", *given, "):")), *body]
+        return Source(
+            "\n".join(line.text for line in lines) + "\n",
+            tuple(frozenset(line.reasons) for line in lines),
+            tuple(self.pointers),
+            tuple(self.lengths),
+            tuple(offset for _, offset in self.offsets),
+        )
 
     # Bodies.
 
-    def _body(self, loop: Loop, depth: int) -> list[str]:
+    def _body(self, loop: Loop, depth: int) -> list[_Line]:
         self.blocks.append(_Block(loop, depth))
         for item in loop.body:
             if isinstance(item, Loop):
@@ -113,7 +133,7 @@ class _Emitter:
         block = self.blocks[-1]
         head = self._head(loop, block.depth)
         inner = self._body(loop, block.depth + 1)
-        block.add(head)
+        block.add(head, loop.members)
         block.lines += inner
         for fold in loop.folds:
             self._finish(fold)
@@ -128,11 +148,16 @@ class _Emitter:
         if self.dtypes.get(text) == dtype:
             self._made(p, text)
         else:
-            self._made(p, self._let(_result(text, p.working, dtype), dtype))
+            self._made(p, self._let(p, _result(text, p.working, dtype), dtype))
 
-    def _let(self, text: str, dtype: str) -> str:
+    def _let(self, p: Primitive, text: str, dtype: str) -> str:
         name = self._fresh("v", dtype)
-        self.blocks[-1].add(f"{name} = {text}")
+        self.reused[name] = self.blocks[-1].add(f"{name} = {text}", [p])
+        return name
+
+    def _reuse(self, p: Primitive, name: str) -> str:
+        """A name that was given to a value for another primitive."""
+        self.reused[name].reasons.add(p)
         return name
 
     def _fresh(self, letter: str, dtype: str) -> str:
@@ -147,7 +172,8 @@ class _Emitter:
         if self.written.count(storage) == 1:
             self.registers[storage] = (p, name)
         if storage in self.needed:
-            self.blocks[-1].add(f"{self._place(p, p.target)} = {_stored(name, storage.dtype)}")
+            text = f"{self._place(p, p.target)} = {_stored(name, storage.dtype)}"
+            self.blocks[-1].add(text, [p])
 
     # Accumulators.
 
@@ -156,19 +182,20 @@ class _Emitter:
         if self.kernel.in_register(fold):
             dtype = fold.target.storage.dtype
             self.accumulators[fold] = name = self._fresh("a", dtype)
-            self.blocks[-1].add(f"{name} = {start}")
+            self.blocks[-1].add(f"{name} = {start}", [fold])
             if fold.where:
-                self.blocks[-1].add(f"{self._leader(fold)} = {_start(fold, fold.working)}")
+                leader = f"{self._leader(fold)} = {_start(fold, fold.working)}"
+                self.blocks[-1].add(leader, [fold])
             return
         block = self.blocks[-1]
         around = {loop for b in self.blocks for loop in (b.loop, *b.loop.outer)}
         own = self.kernel.places[fold].loops
         inside = [own[k] for k in fold.kept if own[k] not in around and not own[k].joined]
         for depth, loop in enumerate(inside):
-            block.add(self._head(loop, block.depth + depth), depth)
+            block.add(self._head(loop, block.depth + depth), [fold], depth)
         depth = len(inside)
         place = self._place(fold, fold.target)
-        block.add(f"{place} = {_stored(start, fold.target.storage.dtype)}", depth)
+        block.add(f"{place} = {_stored(start, fold.target.storage.dtype)}", [fold], depth)
 
     def _leader(self, fold: Fold) -> str:
         return "b" + self.accumulators[fold][1:]
@@ -180,19 +207,19 @@ class _Emitter:
         block = self.blocks[-1]
         if not self.kernel.in_register(fold):
             place = self._place(fold, fold.target)
-            total = self._let(_loaded(place, storage.dtype), storage.dtype)
-            block.add(f"{place} = {_stored(self._filled(fold, total), storage.dtype)}")
+            total = self._let(fold, _loaded(place, storage.dtype), storage.dtype)
+            block.add(f"{place} = {_stored(self._filled(fold, total), storage.dtype)}", [fold])
             return
         total = self.accumulators[fold]
         if fold.where:
             leads = self._filled(fold, self._leader(fold))
             leader = self._operand(fold, fold.operands["x"], fold.working)
-            block.add(f"if {leads}:")
-            block.add(f"{self._leader(fold)} = {leader}", 1)
-            block.add(f"{total} = {self._position(fold)}", 1)
+            block.add(f"if {leads}:", [fold])
+            block.add(f"{self._leader(fold)} = {leader}", [fold], 1)
+            block.add(f"{total} = {self._position(fold)}", [fold], 1)
         else:
             text = _result(self._filled(fold, total), storage.dtype, storage.dtype)
-            block.add(f"{total} = {text}")
+            block.add(f"{total} = {text}", [fold])
         if not fold.reduced:
             self._finish(fold)
 
@@ -231,8 +258,8 @@ class _Emitter:
             return name
         for block in self.blocks:
             if (name, dtype) in block.casts:
-                return block.casts[name, dtype]
-        cast = self._let(_converted(name, dtype), dtype)
+                return self._reuse(p, block.casts[name, dtype])
+        cast = self._let(p, _converted(name, dtype), dtype)
         self.blocks[-1].casts[name, dtype] = cast
         return cast
 
@@ -245,17 +272,18 @@ class _Emitter:
                 return name
         element = self.kernel.element(p, access)
         if not storage.given:
-            return self._let(_loaded(self._place(p, access), storage.dtype), storage.dtype)
+            return self._let(p, _loaded(self._place(p, access), storage.dtype), storage.dtype)
         for block in self.blocks:
             if (storage, element) in block.loaded:
-                return block.loaded[storage, element]
+                return self._reuse(p, block.loaded[storage, element])
         # As far outside as its loops allow: what all turns read alike is read once.
         used = {loop for _, _, loop in element if loop is not None}
         levels = [k for k, b in enumerate(self.blocks) if used & {b.loop, *b.loop.outer}]
         level = max(levels, default=0)
         name = self._fresh("v", storage.dtype)
         block = self.blocks[level]
-        block.add(f"{name} = {_loaded(self._place(p, access), storage.dtype)}")
+        text = f"{name} = {_loaded(self._place(p, access), storage.dtype)}"
+        self.reused[name] = block.add(text, [p])
         block.loaded[storage, element] = name
         return name
 
