@@ -121,7 +121,7 @@ def _what_stayed(g: Variable, given: list[Variable], index: Entries) -> Variable
     """The part of g where an element of the value was put; 0 where a later one was put over it."""
     part = subtensor(g, given, index)
     known = [known_value(v) for v in given]
-    if _takes_each_once(Index.read(index, g.ndim, [v.type for v in given], known), given):
+    if takes_each_once(Index.read(index, g.ndim, [v.type for v in given], known), given):
         return part
     numbers = _numbered(part)
     winners = assign_at(_numbered(g), numbers, given, index)
@@ -134,7 +134,7 @@ def _numbered(x: Variable) -> Variable:
     return OPS["reshape_like"](OPS["positions"](OPS["flatten"](x)), x)
 
 
-def _takes_each_once(at: Index, given: Sequence[Variable]) -> bool:
+def takes_each_once(at: Index, given: Sequence[Variable]) -> bool:
     """Whether it is plain that no place is taken twice: some array of places has none twice."""
     taken = at.taken
     return not at.gathers or any(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
 
 from engine.errors import EngineError
 from engine.expression import Apply, Variable, walk
@@ -27,6 +32,11 @@ class Lengths:
         self._fresh = itertools.count(FIRST, STEP)
         self._known: dict[Variable, tuple[int, ...]] = {}
         self._parent: dict[int, int] = {}
+
+    @staticmethod
+    def is_known(n: int) -> bool:
+        """Whether a symbol is the length itself."""
+        return n < FIRST
 
     def of(self, v: Variable) -> tuple[int, ...]:
         """The symbols of a variable's axes; 1 for an axis that stretches."""
@@ -66,25 +76,50 @@ class Lengths:
             self._known[node.out] = self._elementwise(node)
             return
         self._meet(node)
-        types = [
-            TensorType(v.dtype, map(self._find, self._leaf(v)), v.broadcastable)  # type: ignore[arg-type]
-            for v in node.inputs
-        ]
-        try:
-            known = [known_value(v) for v in node.inputs] if node.op.reads_values else ()
-            results = node.op.types(types, node.params, known)
-        except EngineError:
-            results = tuple(v.type for v in node.outputs)
-        for v, t in zip(node.outputs, results, strict=True):
-            if v in self._known:
-                continue
-            self._known[v] = tuple(
-                1 if stretches else next(self._fresh) if n is None else n
-                for n, stretches in zip(t.shape, v.broadcastable, strict=True)
-            )
+        known = [self._value(v) for v in node.inputs] if node.op.reads_values else []
+        lengths = [tuple(map(self._find, self._leaf(v))) for v in node.inputs]
+        long = _results(node, lengths, known)
+        # Where a result is as long as an input only if that is long enough, as x[:100] is, or
+        # longer than another, as a diagonal, short lengths in reverse order show it.
+        symbols = {n for own in lengths for n in own} | {
+            int(n) for n in known if n is not None and n.size == 1
+        }
+        short = {n: 2 + i for i, n in enumerate(sorted(symbols, reverse=True)) if n >= FIRST}
+        brief = _results(
+            node,
+            [[short.get(n, n) for n in own] for own in lengths],
+            [n if n is None or n.size != 1 else np.array(short.get(int(n), int(n))) for n in known],
+        )
+        for v, found, other in zip(node.outputs, long, brief, strict=True):
+            if v not in self._known:
+                self._known[v] = tuple(
+                    1
+                    if stretches
+                    else n
+                    if n is not None and _holds(n, m, own, short)
+                    else next(self._fresh)
+                    for n, m, own, stretches in zip(
+                        found, other, v.type.shape, v.broadcastable, strict=True
+                    )
+                )
+
+    def _value(self, v: Variable) -> Any:
+        """The value of a small integer, where it is read off a shape as a symbol."""
+        known = known_value(v)
+        axis = axis_read(v) if known is None else None
+        if axis is None:
+            return known
+        x, i = axis
+        return np.array(self._find(self._leaf(x)[i]))
 
     def _meet(self, node: Apply) -> None:
-        """Axes of a product that have the same letter are equally long."""
+        """Axes of a product that have the same letter are equally long, and those of what is joined."""
+        if node.op.name in {"join", "stack"}:
+            along = node.params["axis"] % node.out.ndim if node.op.name == "join" else -1
+            for i in range(node.inputs[0].ndim):
+                known = [self._leaf(v)[i] for v in node.inputs if not v.broadcastable[i]]
+                for n in known[1:] if i != along else ():
+                    self._unify(known[0], n)
         axes = subscripts_of(node)
         met: dict[str, int] = {}
         for term, v in zip(axes.operands if axes else (), node.inputs, strict=False):
@@ -115,3 +150,38 @@ class Lengths:
         # The smaller one stands for both, so that a known length stands for an unknown one.
         if a != b and max(a, b) >= FIRST:
             self._parent[max(a, b)] = min(a, b)
+
+
+def axis_read(v: Variable) -> tuple[Variable, int] | None:
+    """The tensor and the axis of which v is the length, where it is read off a shape."""
+    part = v.owner
+    if part is None or part.op.name != "subtensor" or v.ndim or len(part.inputs) > 1:
+        return None
+    shape, (at, *_) = part.inputs[0].owner, part.params["index"]
+    if shape is None or shape.op.name != "shape" or not isinstance(at, int):
+        return None
+    (x,) = shape.inputs
+    return (x, at % x.ndim) if -x.ndim <= at < x.ndim else None
+
+
+def _results(
+    node: Apply, lengths: Sequence[Sequence[int]], known: Sequence[Any]
+) -> list[tuple[int | None, ...]]:
+    """The lengths of the results for inputs of these; what the types say where there are none."""
+    types = [
+        TensorType(v.dtype, own, v.broadcastable)
+        for v, own in zip(node.inputs, lengths, strict=True)
+    ]
+    # Lengths that must be equal, but are not known to be, do not fit together: perhaps those of
+    # the first input tell enough.
+    for given in (types, [*types[:1], *(v.type for v in node.inputs[1:])]):
+        with suppress(EngineError):
+            return [t.shape for t in node.op.types(given, node.params, known)]
+    return [v.type.shape for v in node.outputs]
+
+
+def _holds(n: int, brief: int | None, own: int | None, short: Mapping[int, int]) -> bool:
+    """Whether a length that was found holds however long the inputs are."""
+    if n in short:
+        return brief in (None, short[n])
+    return n >= FIRST or n in (brief, own)

@@ -13,6 +13,7 @@ from engine.expression import Apply, Variable
 from engine.op import Op
 from engine.rewrite.ranges import Ranges
 from engine.rewrite.scalars import number_of
+from engine.types import DISCRETE
 
 HAZARD = 10_000
 """One way to overflow or lose all digits weighs more than any work saved."""
@@ -55,7 +56,11 @@ def _inside(node: Apply, ranges: Ranges) -> int:
 
 
 def _detour(node: Apply) -> int:
-    """1 for what could be said more directly at the same cost."""
+    """What could be said more directly at the same cost, or computed where it is needed only."""
+    if node.op.name == "subtensor":
+        return _unread(node)
+    if node.op.name == "increase_at":
+        return 1  # what is 0 need not be read
     if node.op.name == "sub":
         return 1  # -a - b is -(a + b)
     if node.op.name == "multiply_no_nan":
@@ -69,6 +74,30 @@ def _detour(node: Apply) -> int:
     # An order of axes, or a shape, comes from further up than where something was computed.
     further = node.op.from_shape or node.op.name in {"dimshuffle", "fill"}
     return int(further and (first.op.is_elementwise or first.op.name == "dimshuffle"))
+
+
+FOR_EACH = 4
+"""A part of what is computed could be computed of parts of as many tensors as that reads."""
+
+VIEWS = 8
+"""How many views a part is followed through to what it is a part of."""
+
+
+def _unread(node: Apply) -> int:
+    """More for a part of what is computed on each element, or row, for the part as well."""
+    x = node.inputs[0].owner
+    turned = int(x is not None and x.op.name == "dimshuffle")
+    for _ in range(VIEWS):
+        if x is None or x.op.view is None:
+            break
+        x = x.inputs[0].owner
+    if x is None or not (x.op.is_elementwise or x.op.name in BY_PART or x.op.fold is not None):
+        return turned
+    return turned + FOR_EACH * len(x.inputs)
+
+
+BY_PART = frozenset({"cast", "dot", "softmax", "log_softmax", "cumsum", "cumprod", "sort"})
+"""Ops, besides those on each element and folds, of which a part can be computed by itself."""
 
 
 @cache
@@ -99,6 +128,8 @@ def hazard(node: Apply, ranges: Ranges) -> int:
     """How many hazards there are in an apply, seen together with its inputs."""
     match node.op.name:
         case "exp" if ranges.is_never_positive(node.inputs[0]):
+            return 0
+        case "add" | "sub" if node.out.dtype in DISCRETE:
             return 0
         case "add" | "sub" if _is_of_squares(node.inputs[0]):
             return 3
