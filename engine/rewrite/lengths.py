@@ -113,7 +113,7 @@ class Lengths:
         return np.array(self._find(self._leaf(x)[i]))
 
     def _meet(self, node: Apply) -> None:
-        """Axes of a product that have the same letter are equally long, and those of what is joined."""
+        """Axes with the same letter in a product are equally long, and those of what is joined."""
         if node.op.name in {"join", "stack"}:
             along = node.params["axis"] % node.out.ndim if node.op.name == "join" else -1
             for i in range(node.inputs[0].ndim):

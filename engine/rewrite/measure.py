@@ -100,6 +100,10 @@ BY_PART = frozenset({"cast", "dot", "softmax", "log_softmax", "cumsum", "cumprod
 """Ops, besides those on each element and folds, of which a part can be computed by itself."""
 
 
+COPYING = frozenset({"join", "stack", "alloc", "full"})
+"""Ops that do no more than to write down each element once."""
+
+
 @cache
 def work(op: Op) -> int:
     """The work on one element, counted in the text of the op's kernel."""
@@ -112,7 +116,7 @@ def work(op: Op) -> int:
         return 2
     if op.view is not None or op.from_shape:
         return 1
-    return 4 if op.fold is not None else 20
+    return 4 if op.fold is not None or op.name in COPYING else 20
 
 
 def _extent(node: Apply) -> int:

@@ -7,9 +7,9 @@ from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp
 from engine.ops.logic import fill
 from engine.ops.reductions import sum
-from engine.rewrite.canonicalize.fills import shape_source
 from engine.rewrite.phases import ELEMENTWISE, canonicalize
 from engine.rewrite.scalars import constant, number_of
+from engine.rewrite.shapes import shape_source
 from engine.rewrite.view import View
 
 

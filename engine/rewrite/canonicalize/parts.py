@@ -23,6 +23,7 @@ from engine.rewrite.lengths import axis_read
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import HIDES_ERROR, Given
 from engine.rewrite.scalars import constant, number_of
+from engine.rewrite.shapes import made_of
 from engine.rewrite.view import View
 from engine.types import normalize_axes, normalize_axis
 
@@ -243,7 +244,7 @@ def index_of_filled(node: Apply, view: View) -> Variable | None:
         elif not c.is_place:
             return None
     part = cut(value, _fitted(cuts, value))
-    return alloc.apply([part, *kept], {}).out if kept else part
+    return made_of(part, kept) if kept else part
 
 
 @canonicalize.computed(
