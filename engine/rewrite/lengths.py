@@ -78,28 +78,28 @@ class Lengths:
         self._meet(node)
         known = [self._value(v) for v in node.inputs] if node.op.reads_values else []
         lengths = [tuple(map(self._find, self._leaf(v))) for v in node.inputs]
-        long = _results(node, lengths, known)
-        # Where a result is as long as an input only if that is long enough, as x[:100] is, or
-        # longer than another, as a diagonal, short lengths in reverse order show it.
+        long = _results(node, lengths, known) or [v.type.shape for v in node.outputs]
         symbols = {n for own in lengths for n in own} | {
             int(n) for n in known if n is not None and n.size == 1
         }
-        short = {n: 2 + i for i, n in enumerate(sorted(symbols, reverse=True)) if n >= FIRST}
-        brief = _results(
-            node,
-            [[short.get(n, n) for n in own] for own in lengths],
-            [n if n is None or n.size != 1 else np.array(short.get(int(n), int(n))) for n in known],
-        )
-        for v, found, other in zip(node.outputs, long, brief, strict=True):
+        unknown = [n for n in sorted(symbols, reverse=True) if n >= FIRST]
+        # Where a result is as long as an input only if that is long enough, as x[:100] is, or
+        # longer than another, as a diagonal, short lengths in reverse order show it.
+        shorter = [{n: 2 + i for i, n in enumerate(unknown)}]
+        if any(n is not None and n < FIRST for own in long for n in own):
+            shorter += [dict.fromkeys(unknown, n) for n in (0, 1)]
+        tried = [(short, _at(short, node, lengths, known)) for short in shorter if unknown]
+        for i, v in enumerate(node.outputs):
             if v not in self._known:
                 self._known[v] = tuple(
                     1
                     if stretches
                     else n
-                    if n is not None and _holds(n, m, own, short)
+                    if n is not None
+                    and (n == own or all(_holds(n, short, found, i, k) for short, found in tried))
                     else next(self._fresh)
-                    for n, m, own, stretches in zip(
-                        found, other, v.type.shape, v.broadcastable, strict=True
+                    for k, (n, own, stretches) in enumerate(
+                        zip(long[i], v.type.shape, v.broadcastable, strict=True)
                     )
                 )
 
@@ -164,10 +164,11 @@ def axis_read(v: Variable) -> tuple[Variable, int] | None:
     return (x, at % x.ndim) if -x.ndim <= at < x.ndim else None
 
 
-def _results(
-    node: Apply, lengths: Sequence[Sequence[int]], known: Sequence[Any]
-) -> list[tuple[int | None, ...]]:
-    """The lengths of the results for inputs of these; what the types say where there are none."""
+Found = list[tuple[int | None, ...]] | None
+
+
+def _results(node: Apply, lengths: Sequence[Sequence[int]], known: Sequence[Any]) -> Found:
+    """The lengths of the results for inputs of these; None where there are none."""
     types = [
         TensorType(v.dtype, own, v.broadcastable)
         for v, own in zip(node.inputs, lengths, strict=True)
@@ -177,11 +178,21 @@ def _results(
     for given in (types, [*types[:1], *(v.type for v in node.inputs[1:])]):
         with suppress(EngineError):
             return [t.shape for t in node.op.types(given, node.params, known)]
-    return [v.type.shape for v in node.outputs]
+    return None
 
 
-def _holds(n: int, brief: int | None, own: int | None, short: Mapping[int, int]) -> bool:
-    """Whether a length that was found holds however long the inputs are."""
-    if n in short:
-        return brief in (None, short[n])
-    return n >= FIRST or n in (brief, own)
+def _at(
+    short: Mapping[int, int], node: Apply, lengths: Sequence[Sequence[int]], known: Sequence[Any]
+) -> Found:
+    """The lengths of the results where those that are not known are as short as that."""
+    return _results(
+        node,
+        [[short.get(n, n) for n in own] for own in lengths],
+        [n if n is None or n.size != 1 else np.array(short.get(int(n), int(n))) for n in known],
+    )
+
+
+def _holds(n: int, short: Mapping[int, int], found: Found, i: int, axis: int) -> bool:
+    """Whether a length that was found holds for these lengths, if they can be."""
+    other = None if found is None else found[i][axis]
+    return other is None or other == short.get(n, n) or (n >= FIRST and n not in short)

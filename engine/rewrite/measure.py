@@ -13,6 +13,7 @@ from engine.expression import Apply, Variable
 from engine.op import Op
 from engine.rewrite.ranges import Ranges
 from engine.rewrite.scalars import number_of
+from engine.rewrite.shapes import is_layout
 from engine.types import DISCRETE
 
 HAZARD = 10_000
@@ -61,19 +62,50 @@ def _detour(node: Apply) -> int:
         return _unread(node)
     if node.op.name == "increase_at":
         return 1  # what is 0 need not be read
+    if node.op.name == "dimshuffle":
+        return int(_is_computed(node))
+    if node.op.name in RESHAPING:  # which may have to copy
+        return 2 + RESHAPING.index(node.op.name) + int(_is_computed(node))
     if node.op.name == "sub":
         return 1  # -a - b is -(a + b)
     if node.op.name == "multiply_no_nan":
         return 1
     if node.op.name in {"mul", "true_div", "neg"}:
         # What is 0 somewhere, whatever it meets, is multiplied with all factors at once.
-        return int(any(v.owner and v.owner.op.name == "multiply_no_nan" for v in node.inputs))
+        return int(any(_is_one_of(v, "multiply_no_nan") for v in node.inputs))
+    if node.op.from_shape:
+        return int(_is_computed(node)) + WAITING * _waits(node)
+    return int(node.op.name == "fill" and _is_computed(node))
+
+
+RESHAPING = ("reshape", "reshape_like", "reshape_to")
+"""Ops that only change a shape, in the order of how much is known of it before they run."""
+
+ARRANGING = frozenset({"dimshuffle", *RESHAPING})
+"""Ops of which each element is one of those of the first input, and all of them are there."""
+
+
+WAITING = 50
+"""Lengths are worked out of those that are there, even if it takes a few steps, before anything."""
+
+
+def _waits(node: Apply) -> int:
+    """How many of the tensors of which an apply needs the shape are computed."""
+    count = 0
+    for v in node.inputs:
+        owner = v.owner
+        for _ in range(VIEWS):
+            if owner is None or not is_layout(owner):
+                break
+            owner = owner.inputs[0].owner
+        count += owner is not None
+    return count
+
+
+def _is_computed(node: Apply) -> bool:
+    """Whether there is something further up from which it could have its elements, or shape."""
     first = node.inputs[0].owner if node.inputs else None
-    if first is None:
-        return 0
-    # An order of axes, or a shape, comes from further up than where something was computed.
-    further = node.op.from_shape or node.op.name in {"dimshuffle", "fill"}
-    return int(further and (first.op.is_elementwise or first.op.name == "dimshuffle"))
+    return first is not None and (first.op.is_elementwise or first.op.name in ARRANGING)
 
 
 FOR_EACH = 4
@@ -88,7 +120,7 @@ def _unread(node: Apply) -> int:
     x = node.inputs[0].owner
     turned = int(x is not None and x.op.name == "dimshuffle")
     for _ in range(VIEWS):
-        if x is None or x.op.view is None:
+        if x is None or (x.op.view is None and x.op.name not in RESHAPING):
             break
         x = x.inputs[0].owner
     if x is None or not (x.op.is_elementwise or x.op.name in BY_PART or x.op.fold is not None):
@@ -100,7 +132,7 @@ BY_PART = frozenset({"cast", "dot", "softmax", "log_softmax", "cumsum", "cumprod
 """Ops, besides those on each element and folds, of which a part can be computed by itself."""
 
 
-COPYING = frozenset({"join", "stack", "alloc", "full"})
+COPYING = frozenset({"cast", "join", "stack", "alloc", "full"})
 """Ops that do no more than to write down each element once."""
 
 
@@ -112,15 +144,15 @@ def work(op: Op) -> int:
         calls, powers = text.count("math."), text.count("power(")
         read = sum(f"{{{port.name}}}" in text for port in op.ports)
         return 1 + read + 8 * calls + 20 * powers + 4 * text.count("/")
-    if op.name == "cast":
+    if op.name in COPYING:
         return 2
-    if op.view is not None or op.from_shape:
+    if op.view is not None or op.from_shape or op.name in RESHAPING:
         return 1
-    return 4 if op.fold is not None or op.name in COPYING else 20
+    return 4 if op.fold is not None else 20
 
 
 def _extent(node: Apply) -> int:
-    if node.op.view is not None or node.op.from_shape:
+    if node.op.view is not None or node.op.from_shape or node.op.name in RESHAPING:
         return 1
     axes = 0
     for v in (*node.inputs, *node.outputs):
@@ -157,7 +189,8 @@ def _vanishes(v: Variable) -> bool:
 
 def _is_rounded(v: Variable) -> bool:
     """Whether the expression is computed, and not just an input with its sign turned."""
-    return v.owner is not None and (v.owner.op.name != "neg" or v.owner.inputs[0].owner is not None)
+    node = _origin(v)
+    return node is not None and (node.op.name != "neg" or _origin(node.inputs[0]) is not None)
 
 
 def _is_near(terms: Sequence[Variable]) -> bool:
@@ -167,9 +200,21 @@ def _is_near(terms: Sequence[Variable]) -> bool:
 
 def _is_of_squares(v: Variable) -> bool:
     """Whether the expression is a mean of products, of which that of the means is most."""
-    return _is_one_of(v, "mean") and _is_one_of(v.owner.inputs[0], "sqr", "mul")  # type: ignore[union-attr]
+    node = _origin(v)
+    return node is not None and node.op.name == "mean" and _is_one_of(node.inputs[0], "sqr", "mul")
 
 
 def _is_one_of(v: Variable, *names: str) -> bool:
     """Whether the expression is computed by an op of one of these names."""
-    return v.owner is not None and v.owner.op.name in names
+    node = _origin(v)
+    return node is not None and node.op.name in names
+
+
+def _origin(v: Variable) -> Apply | None:
+    """What computes the elements of v, whatever order and shape they are brought into."""
+    node = v.owner
+    for _ in range(VIEWS):
+        if node is None or node.op.name not in ARRANGING:
+            break
+        node = node.inputs[0].owner
+    return node

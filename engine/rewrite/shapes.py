@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
 from engine.expression import OPS, Apply, Variable
-from engine.ops.arithmetic import add, maximum, minimum, sub
+from engine.ops.arithmetic import add, int_div, maximum, minimum, mul, sub
 from engine.ops.creation import alloc, full
 from engine.ops.logic import cast
 from engine.ops.shape import shape
@@ -21,11 +22,43 @@ DEEPEST = 8
 WATCHING = frozenset({"print_value", "assert_true"})
 """Ops that are there for what they do while the graph runs, though only a shape is wanted."""
 
+LAYOUTS = frozenset(
+    {"subtensor", "reshape", "reshape_to", "dimshuffle", "split_part", "extract_diag"}
+)
+"""Ops of which the shape follows from that of the first input, whatever is in it."""
+
+COUNTING = frozenset({"add", "mul", "sqr", "int_div"})
+"""Ops that make lengths of lengths."""
+
+STEPS = 16
+"""How many parts of a length are looked at."""
+
 Axis = tuple[Variable, int]
 
 
 def shape_source(v: Variable, view: View) -> Variable:
-    """The variable that v has its shape from, down through all that changes no length."""
+    """A variable of the shape of v, with the same axes that stretch, that takes less to have.
+
+    Down through all that changes no length, and parts and other layouts are taken of that.
+    """
+    layouts: list[Apply] = []
+    v = _as_long(v, view)
+    while v.owner is not None and is_layout(v.owner) and len(layouts) < DEEPEST:
+        layouts.append(v.owner)
+        v = _as_long(v.owner.inputs[0], view)
+    for node in reversed(layouts):
+        x, *others = node.inputs
+        v = node.out if v is x else node.op.apply([v, *others], node.params).out
+    return v
+
+
+def is_layout(node: Apply) -> bool:
+    """Whether an apply lays the elements of its first input out, of which none is looked at."""
+    gathers = any(v.ndim and v.dtype != "bool" for v in node.inputs[1:])
+    return node.op.name in LAYOUTS and (node.op.name != "subtensor" or not gathers)
+
+
+def _as_long(v: Variable, view: View) -> Variable:
     while v.owner is not None and not _is_kept(v.owner):
         alike = [x for x in v.owner.inputs if x.broadcastable == v.broadcastable]
         same = next((x for x in alike if view.lengths.covers(x, v)), None)
@@ -42,6 +75,11 @@ def made_of(value: Variable, lengths: Sequence[Variable]) -> Variable:
     if len(numbers) == len(lengths):
         return full.apply([value], {"shape": tuple(numbers)}).out
     return alloc.apply([value, *lengths], {}).out
+
+
+def product_of(lengths: Sequence[Variable]) -> Variable:
+    """The number of elements of a tensor with axes of these lengths."""
+    return reduce(mul, lengths) if lengths else constant(1, "int64")
 
 
 def _is_kept(node: Apply) -> bool:
@@ -66,6 +104,13 @@ def length_source(v: Variable, axis: int, view: View) -> Axis:
 def length_of_result(v: Variable, axis: int, view: View) -> Variable | None:
     """The length of an axis as an expression that does not read v; None where there is none."""
     return _of_result(v, axis, view, {}, DEEPEST)
+
+
+def lengths_of_result(v: Variable, axes: Iterable[int], view: View) -> list[Variable] | None:
+    """The lengths of axes as expressions that do not read v; None where one has none."""
+    found = [length_of_result(v, axis, view) for axis in axes]
+    lengths = [n for n in found if n is not None]
+    return lengths if len(lengths) == len(found) else None
 
 
 def _of_result(
@@ -100,33 +145,65 @@ def _put_together(
             return cast(node.inputs[axis], "int64")
         case "arange" if number_of(node.inputs[0]) == 0 and number_of(node.inputs[2]) == 1:
             stop = node.inputs[1]
-            return maximum(stop, constant(0, "int64")) if stop.dtype == "int64" else None
+            return _positive(stop) if stop.dtype == "int64" else None
         case "repeat_each" if axis == normalize_axis(node.params["axis"], v.ndim):
             return cast(OPS["sum"](node.inputs[1]), "int64")
         case "join" if axis == normalize_axis(node.params["axis"], v.ndim):
             return reduce(add, [length(x, axis) for x in node.inputs])
+        case "reshape_to" if _is_length(node.inputs[1 + axis], view):
+            return cast(node.inputs[1 + axis], "int64")
+        case "reshape":
+            (x,) = node.inputs
+            others = [n for n in node.params["shape"] if n != -1]
+            size = product_of([length(x, i) for i in range(x.ndim)])
+            return int_div(size, constant(math.prod(others), "int64"))
         case "subtensor":
             return _cut_length(node, axis, length)
         case _:
             return None
 
 
+def _is_length(v: Variable, view: View) -> bool:
+    """Whether the expression is one of lengths: none of them is negative, as -1 is."""
+    stack = [v]
+    for _ in range(STEPS):
+        if not stack:
+            return True
+        part = stack.pop()
+        if not view.ranges.is_never_negative(part):
+            if part.owner is None or part.owner.op.name not in COUNTING:
+                return False
+            stack.extend(part.owner.inputs)
+    return False
+
+
 def _cut_length(
     part: Apply, axis: int, length: Callable[[Variable, int], Variable]
 ) -> Variable | None:
-    """The length of a slice that runs from or to an end, in steps of 1."""
+    """The length of a slice that runs forwards between places that are known."""
     cuts = cuts_of_part(part)
     if cuts is None:
         return None
     own = [i for i, c in enumerate(cuts) if not c.is_place][axis]
     start, stop, step = cuts[own].bounds or (None, None, 0)
-    if step != 1:
+    if step < 1:
         return None
     n = length(part.inputs[0], own)
-    left_out = start if stop is None else -stop if stop < 0 and not start else None
-    at_most = stop if not start else -start if stop is None else None
-    if left_out is not None and left_out >= 0:
-        return maximum(sub(n, constant(left_out, "int64")), constant(0, "int64"))
-    if at_most is not None and at_most >= 0:
-        return minimum(n, constant(at_most, "int64"))
-    return None
+    if stop is None and start is not None and start < 0:
+        found: Variable = minimum(n, constant(-start, "int64"))
+    else:
+        found = n if stop is None else _end(stop, n)
+        if start:
+            found = sub(found, constant(start, "int64") if start > 0 else _positive(_end(start, n)))
+        if start or (stop or 0) < 0:
+            found = _positive(found)
+    return found if step == 1 else int_div(add(found, constant(step - 1, "int64")), step)
+
+
+def _end(at: int, n: Variable) -> Variable:
+    """An end of a slice of an axis of length n, counted from the front."""
+    return minimum(n, constant(at, "int64")) if at >= 0 else sub(n, constant(-at, "int64"))
+
+
+def _positive(n: Variable) -> Variable:
+    return maximum(n, constant(0, "int64"))

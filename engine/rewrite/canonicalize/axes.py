@@ -5,11 +5,10 @@ from __future__ import annotations
 from engine.expression import Apply, Variable
 from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp
-from engine.ops.logic import fill
 from engine.ops.reductions import sum
+from engine.rewrite.elements import computed_on, origin_of
 from engine.rewrite.phases import ELEMENTWISE, canonicalize
 from engine.rewrite.scalars import constant, number_of
-from engine.rewrite.shapes import shape_source
 from engine.rewrite.view import View
 
 
@@ -72,18 +71,5 @@ def _without_new_axes(v: Variable, view: View, depth: int = 4) -> Variable | Non
 @canonicalize.computed(["dimshuffle"], example=lambda x: exp(sum(x, axis=1)).dimshuffle(0, "x"))
 def reorder_axes_first(node: Apply, view: View) -> Variable | None:
     """Axes are reordered before anything is computed: then the order can meet its origin."""
-    chain: list[Apply] = []
-    x, pattern = node.inputs[0], node.params["pattern"]
-    while x.owner is not None and x.owner.op.is_elementwise and not view.is_shared(x):
-        tensors = [v for v in x.owner.inputs if v.ndim]
-        if len(tensors) != 1 or tensors[0].broadcastable != x.broadcastable:
-            break
-        chain.append(x.owner)
-        x = tensors[0] if x.owner.op is not fill else shape_source(tensors[0], view)
-    if not chain:
-        return None
-    out = dimshuffle(x, pattern)
-    for apply in reversed(chain):
-        inputs = [out if v.ndim else v for v in apply.inputs]
-        out = apply.op.apply(inputs, apply.params).out
-    return out
+    x, chain = origin_of(node.inputs[0], view)
+    return computed_on(dimshuffle(x, node.params["pattern"]), chain) if chain else None

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from engine.expression import OPS, Apply, Constant, Variable
-from engine.ops.arithmetic import mul
+from engine.op import Op
 from engine.ops.axes import addbroadcast, unbroadcast
 from engine.ops.joining import stack
 from engine.ops.logic import fill
 from engine.ops.products import dot
-from engine.ops.ranges import positions
+from engine.ops.ranges import arange, positions
 from engine.ops.reductions import count, sum
-from engine.ops.shape import reshape_like, shape, specify_shape
+from engine.ops.shape import shape, specify_shape
 from engine.rewrite.lengths import axis_read
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import HIDES_ERROR, Given
-from engine.rewrite.scalars import constant, number_of
-from engine.rewrite.shapes import length_of_result, length_source, made_of, shape_source
+from engine.rewrite.scalars import number_of
+from engine.rewrite.shapes import (
+    length_of_result,
+    length_source,
+    lengths_of_result,
+    made_of,
+    product_of,
+    shape_source,
+)
 from engine.rewrite.view import View
 from engine.types import normalize_axes
 
 MATRICES = {"x": Given((3, 4)), "y": Given((4, 2))}
 
-MODELS: dict[str, tuple[int, int | None]] = {
-    **{op.name: (0, None) for op in OPS.values() if op.from_shape},
-    "fill": (0, 1),
-    "reshape_like": (1, None),
-    "join_part": (1, None),
-    "sum_repeated": (2, None),
+
+def _models(op: Op) -> tuple[int, int | None]:
+    """The inputs, from the first number to before the second, of which only the shape is read."""
+    if op.from_shape:
+        return 0, None
+    names = [port.name for port in op.ports]
+    return (1, None) if op.name == "join_part" else (names.index("model"), names.index("model") + 1)
+
+
+MODELS = {
+    op.name: _models(op)
+    for op in OPS.values()
+    if op.from_shape or op.name == "join_part" or any(p.name == "model" for p in op.ports)
 }
-"""The inputs, from the first number to before the second, of which an op reads only the shape."""
+"""The inputs of which an op reads only the shape."""
 
 
 @canonicalize.computed(MODELS, example=lambda x, y: fill(x * y, sum(y)), tags=[HIDES_ERROR])
@@ -54,20 +66,13 @@ def length_without_computing(node: Apply, view: View) -> Variable | None:
     return None if axis is None else length_of_result(*axis, view)
 
 
-def _lengths(v: Variable, axes: Sequence[int], view: View) -> list[Variable] | None:
-    """The lengths of axes of a result without reading it; None where that cannot be."""
-    found = [length_of_result(v, axis, view) for axis in axes]
-    known = [n for n in found if n is not None]
-    return known if len(known) == len(found) else None
-
-
 @canonicalize.computed(
     ["shape"], example=lambda x, y: shape(dot(x, y)), given=MATRICES, tags=[HIDES_ERROR]
 )
 def lengths_without_computing(node: Apply, view: View) -> Variable | None:
     """The shape of a result follows from the shapes that went into it."""
     (x,) = node.inputs
-    lengths = _lengths(x, range(x.ndim), view)
+    lengths = lengths_of_result(x, range(x.ndim), view)
     if lengths is None:
         return None
     known = [number_of(n) for n in lengths]
@@ -82,25 +87,20 @@ def lengths_without_computing(node: Apply, view: View) -> Variable | None:
 def size_without_computing(node: Apply, view: View) -> Variable | None:
     """How many elements a result has follows from the lengths that went into it."""
     (x,) = node.inputs
-    lengths = _lengths(x, normalize_axes(node.params["axis"], x.ndim), view)
-    return None if lengths is None else product_of_lengths(lengths)
-
-
-def product_of_lengths(lengths: Sequence[Variable]) -> Variable:
-    """The number of elements of a tensor with axes of these lengths."""
-    out: Variable = constant(1, "int64")
-    for i, n in enumerate(lengths):
-        out = mul(out, n) if i else n
-    return out
+    lengths = lengths_of_result(x, normalize_axes(node.params["axis"], x.ndim), view)
+    return None if lengths is None else product_of(lengths)
 
 
 @canonicalize.computed(
     ["positions"], example=lambda x, y: positions(dot(x, y)), given=MATRICES, tags=[HIDES_ERROR]
 )
 def count_without_computing(node: Apply, view: View) -> Variable | None:
-    """Places are counted along any tensor that is as long."""
+    """Places are counted along any tensor that is as long, or up to its length."""
     x, axis = length_source(node.inputs[0], 0, view)
-    return positions(x) if x is not node.inputs[0] and axis == 0 else None
+    if axis == 0 and x.owner is None:
+        return positions(x)
+    n = length_of_result(node.inputs[0], 0, view)
+    return None if n is None else arange(0, n, 1)
 
 
 @canonicalize.computed(
@@ -111,7 +111,7 @@ def fill_without_computing(node: Apply, view: View) -> Variable | None:
     model, value = node.inputs
     if model.owner is None or model.broadcastable != node.out.broadcastable:
         return None
-    lengths = _lengths(model, range(model.ndim), view)
+    lengths = lengths_of_result(model, range(model.ndim), view)
     return None if lengths is None else made_of(value, lengths)
 
 
@@ -155,21 +155,3 @@ def state_stretching_once(node: Apply, view: View) -> Variable | None:
         return None
     (x,) = inner.inputs
     return OPS["patternbroadcast"](x, node.out.broadcastable)
-
-
-@canonicalize.computed(
-    ["reshape_like"], example=lambda x, y: reshape_like(fill(x, sum(y)), x * y), tags=[HIDES_ERROR]
-)
-def fill_in_shape(node: Apply, view: View) -> Variable | None:
-    """What is the same everywhere is so in any shape."""
-    filled, model = node.inputs
-    value = value_of_filled(filled)
-    return None if value is None else fill(model, value)
-
-
-def value_of_filled(v: Variable) -> Variable | None:
-    """The number that is everywhere in v."""
-    if v.owner is None or v.owner.op.name not in {"fill", "alloc", "full"}:
-        return None
-    value = v.owner.inputs[1 if v.owner.op is fill else 0]
-    return value if value.ndim == 0 else None
