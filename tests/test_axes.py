@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import engine.tensor as T
 from engine.codegen.numpy import interpret
@@ -16,6 +18,7 @@ from engine.expression import OPS, Variable
 from engine.graph import Graph
 from engine.rewrite import Film, optimize
 from engine.rewrite.cuts import Cut, cut_again
+from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]
 
@@ -179,3 +182,150 @@ def test_the_length_of_a_slice_follows_from_its_ends(length: int, step: int) -> 
 def test_what_watches_is_kept_though_only_its_shape_is_wanted() -> None:
     graph, _ = optimized([v], OPS["assert_true"](T.exp(v), [T.all(v > 0)]).shape)
     assert "assert_true" in ops(graph)
+
+
+# Chains of all of them
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+Step = Callable[[Variable, Array, Draw], Variable]
+
+RANK, SIZE = 4, 300
+"""How many axes and elements a chain may have."""
+
+
+def reordered(v: Variable, value: Array, draw: Draw) -> Variable:
+    kept = [i for i in range(v.ndim) if not v.broadcastable[i] or draw(st.booleans())]
+    pattern: list[Any] = list(draw(st.permutations(kept)))
+    if v.ndim < RANK:
+        pattern.insert(draw(st.integers(0, len(pattern))), "x")
+    return v.dimshuffle(*pattern)
+
+
+def reshaped(v: Variable, value: Array, draw: Draw) -> Variable:
+    lengths: list[Any] = [v.shape[i] for i in range(v.ndim)]
+    if draw(st.booleans()):
+        lengths = list(value.shape)
+    match draw(st.integers(0, 3)):
+        case 0 if value.size:
+            lengths = [-1]
+        case 1 if value.size and lengths:
+            lengths[draw(st.integers(0, v.ndim - 1))] = -1
+        case 2 if len(lengths) > 1:
+            i = draw(st.integers(0, v.ndim - 2))
+            lengths[i : i + 2] = [lengths[i] * lengths[i + 1]]
+        case 3 if v.ndim < RANK:
+            lengths.insert(draw(st.integers(0, v.ndim)), 1)
+    return v.reshape(lengths)
+
+
+def index(value: Array, draw: Draw) -> tuple[Any, ...]:
+    ends = st.none() | st.integers(-4, 4)
+    steps = st.sampled_from([None, 1, 2, -1, -2])
+    entries = [st.builds(slice, ends, ends, steps), st.just(slice(None))]
+    return tuple(
+        draw(st.one_of(*entries, st.integers(-n, n - 1)) if n else st.one_of(*entries))
+        for n in value.shape
+    )
+
+
+def part(v: Variable, value: Array, draw: Draw) -> Variable:
+    return v[index(value, draw)]
+
+
+def gathered(v: Variable, value: Array, draw: Draw) -> Variable:
+    if not value.ndim or not len(value):
+        return v
+    rows = st.integers(-len(value), len(value) - 1)
+    return v[T.constant(np.array(draw(st.lists(rows, max_size=3)), "int64"))]
+
+
+def joined(v: Variable, value: Array, draw: Draw) -> Variable:
+    if not v.ndim:
+        return T.stack([v, -v])
+    axis = draw(st.integers(0, v.ndim - 1))
+    others = [v, -v, T.zeros_like(v), v + v]
+    if not v.broadcastable[axis]:
+        others += [v[(slice(None),) * axis + (slice(1, None),)]]
+    chosen = draw(st.lists(st.sampled_from(others), min_size=1, max_size=3))
+    return T.concatenate(chosen, axis=axis)
+
+
+def stacked(v: Variable, value: Array, draw: Draw) -> Variable:
+    return T.stack([v, -v], axis=draw(st.integers(0, v.ndim))) if v.ndim < RANK else v
+
+
+def filled(v: Variable, value: Array, draw: Draw) -> Variable:
+    number = T.cast(draw(st.integers(-2, 2)), v.dtype)
+    lengths = [v.shape[i] for i in range(v.ndim)]
+    made = [
+        T.fill(v, number),
+        T.alloc(number, *value.shape),
+        T.alloc(number, *lengths) + v,
+        T.fill(v, number) * v,
+        T.alloc(v, 2, *lengths) if v.ndim < RANK else v,
+    ]
+    return made[draw(st.integers(0, len(made) - 1))]
+
+
+def changed(v: Variable, value: Array, draw: Draw) -> Variable:
+    at = v[index(value, draw)]
+    new = draw(st.sampled_from([at, -at, T.zeros_like(at), T.cast(1, v.dtype)]))
+    change = draw(st.sampled_from([T.set_subtensor, T.inc_subtensor]))
+    base = draw(st.sampled_from([v, T.zeros_like(v)]))
+    return change(base[index_of(at)], new)
+
+
+def index_of(at: Variable) -> tuple[Any, ...]:
+    """The index with which a part was taken."""
+    entries = at.owner.params["index"] if at.owner is not None else ()
+    return tuple(slice(*entry) if isinstance(entry, tuple) else entry for entry in entries)
+
+
+def computed(v: Variable, value: Array, draw: Draw) -> Variable:
+    made = [-v, v + v, abs(v), v * T.cast(v.size, v.dtype), v + T.cast(2, v.dtype)]
+    return made[draw(st.integers(0, len(made) - 1))]
+
+
+def summed(v: Variable, value: Array, draw: Draw) -> Variable:
+    if not v.ndim:
+        return v
+    axis = draw(st.integers(0, v.ndim - 1))
+    return T.cast(T.sum(v, axis=axis, keepdims=draw(st.booleans())), v.dtype)
+
+
+LINKS: list[Step] = [
+    reordered, reshaped, part, gathered, joined, stacked, filled, changed, computed, summed,
+]  # fmt: skip
+
+
+@st.composite
+def chains(draw: Draw) -> tuple[Variable, list[Variable], Array]:
+    """An input, what is made of it step by step, and a value of the input."""
+    dtype = draw(st.sampled_from(["float64", "float32", "int8", "int64"]))
+    shape = tuple(draw(st.lists(st.integers(0, 3), min_size=1, max_size=3)))
+    pattern = [n == 1 and draw(st.booleans()) for n in shape]
+    known = [n if draw(st.booleans()) or b else None for n, b in zip(shape, pattern, strict=True)]
+    x = Variable(TensorType(dtype, known, pattern), name="x")
+    value = (np.arange(np.prod(shape)) % 7 - 3).reshape(shape).astype(dtype)
+    made = [x]
+    for link in draw(st.lists(st.sampled_from(LINKS), min_size=1, max_size=6)):
+        (current,) = interpret(made[-1:], {x: value})
+        if current.size > SIZE:
+            break
+        made.append(link(made[-1], current, draw))
+    return x, made, value
+
+
+@settings(max_examples=400)
+@given(chains(), st.booleans())
+def test_a_chain_has_the_same_value_after_rewriting(
+    chain: tuple[Variable, list[Variable], Array], all_of_them: bool
+) -> None:
+    x, made, value = chain
+    asked = [*(made if all_of_them else made[-1:]), made[-1].shape, made[-1].size]
+    graph, _ = optimized([x], *asked)
+    before, after = (interpret(outputs, {x: value}) for outputs in (asked, graph.outputs))
+    for a, b, v, out in zip(before, after, asked, graph.outputs, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        assert (v.dtype, v.broadcastable) == (out.dtype, out.broadcastable)
+        np.testing.assert_array_equal(a, b)

@@ -228,7 +228,14 @@ class Driver:
             return None
         if new.broadcastable == old.broadcastable:
             return new
-        for model in old.owner.inputs if old.owner is not None else ():
+        if old.owner is None or not old.owner.op.is_elementwise:
+            # It has the lengths of what it replaces; axes of length 1 must not stretch.
+            if new.ndim != old.ndim:
+                return None
+            alike = OPS["patternbroadcast"](new, old.broadcastable)
+            stated = alike.owner is not None and alike.owner.op.name == "unbroadcast"
+            return self._equals.shared(alike) if stated else None
+        for model in old.owner.inputs:
             if model.ndim > old.ndim:
                 continue
             filled = OPS["fill"](model, new)

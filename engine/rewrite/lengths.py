@@ -80,7 +80,7 @@ class Lengths:
         lengths = [tuple(map(self._find, self._leaf(v))) for v in node.inputs]
         long = _results(node, lengths, known) or [v.type.shape for v in node.outputs]
         symbols = {n for own in lengths for n in own} | {
-            int(n) for n in known if n is not None and n.size == 1
+            int(n) for n in known if n is not None and not n.ndim
         }
         unknown = [n for n in sorted(symbols, reverse=True) if n >= FIRST]
         # Where a result is as long as an input only if that is long enough, as x[:100] is, or
@@ -188,7 +188,7 @@ def _at(
     return _results(
         node,
         [[short.get(n, n) for n in own] for own in lengths],
-        [n if n is None or n.size != 1 else np.array(short.get(int(n), int(n))) for n in known],
+        [n if n is None or n.ndim else np.array(short.get(int(n), int(n))) for n in known],
     )
 
 
