@@ -18,7 +18,7 @@ from engine.expression import OPS, Apply, Block, Constant, Variable, walk
 from engine.graph import Graph
 from engine.rewrite.equals import Equals
 from engine.rewrite.film import Film, RewriteStep, freeze, place, wires
-from engine.rewrite.measure import measure
+from engine.rewrite.measure import measure, weight
 from engine.rewrite.pattern import CONSTANT
 from engine.rewrite.rule import DESCENDS, Rule
 from engine.rewrite.view import View
@@ -247,7 +247,13 @@ class Driver:
         removed = self.graph.left_unread(old, new)
         added = walk([new], stop=lambda v: v.owner in self._equals)
         ranges = self._view.ranges
-        if measure(removed, ranges) <= measure(added, ranges):
+        saved = measure(removed, ranges) - measure(added, ranges)
+        # What an apply weighs depends on what computes its inputs.
+        if saved <= 0 or saved <= sum(
+            weight(_reading(reader, old, new), ranges) - weight(reader, ranges)
+            for reader in self.graph.readers(old)
+            if not reader.op.higher_order
+        ):
             return False
         if self._nodes is not None and len(self._equals) + len(added) - len(removed) > self._nodes:
             self._spent = f"before the graph grew beyond {self._nodes} nodes"
@@ -353,6 +359,12 @@ class Driver:
         self.film.warnings.append(
             f"{name} was cut short {self._spent}; the last rules were {names}."
         )
+
+
+def _reading(reader: Apply, old: Variable, new: Variable) -> Apply:
+    """The apply as it would be if it read `new` in place of `old`."""
+    inputs = [new if v is old else v for v in reader.inputs]
+    return Apply(reader.op, inputs, reader.params, [v.type for v in reader.outputs])
 
 
 def _reads_only(v: Variable, known: Container[Variable]) -> bool:

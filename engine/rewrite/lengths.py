@@ -176,7 +176,7 @@ def _results(node: Apply, lengths: Sequence[Sequence[int]], known: Sequence[Any]
     # Lengths that must be equal, but are not known to be, do not fit together: perhaps those of
     # the first input tell enough.
     for given in (types, [*types[:1], *(v.type for v in node.inputs[1:])]):
-        with suppress(EngineError):
+        with suppress(EngineError, OverflowError):  # no range is as long as a product of symbols
             return [t.shape for t in node.op.types(given, node.params, known)]
     return None
 

@@ -81,7 +81,7 @@ def _detour(node: Apply) -> int:
 RESHAPING = ("reshape", "reshape_like", "reshape_to")
 """Ops that only change a shape, in the order of how much is known of it before they run."""
 
-ARRANGING = frozenset({"dimshuffle", *RESHAPING})
+ARRANGING = frozenset({"dimshuffle", "addbroadcast", "unbroadcast", *RESHAPING})
 """Ops of which each element is one of those of the first input, and all of them are there."""
 
 
@@ -105,27 +105,29 @@ def _waits(node: Apply) -> int:
 def _is_computed(node: Apply) -> bool:
     """Whether there is something further up from which it could have its elements, or shape."""
     first = node.inputs[0].owner if node.inputs else None
-    return first is not None and (first.op.is_elementwise or first.op.name in ARRANGING)
+    further = {"subtensor", *ARRANGING}
+    return first is not None and (first.op.is_elementwise or first.op.name in further)
 
 
 FOR_EACH = 4
 """A part of what is computed could be computed of parts of as many tensors as that reads."""
 
+OF_LAYOUT = 16
+"""A part of another layout, in which the same part could be found further up."""
+
 VIEWS = 8
-"""How many views a part is followed through to what it is a part of."""
+"""How many layouts are looked through."""
 
 
 def _unread(node: Apply) -> int:
     """More for a part of what is computed on each element, or row, for the part as well."""
     x = node.inputs[0].owner
-    turned = int(x is not None and x.op.name == "dimshuffle")
-    for _ in range(VIEWS):
-        if x is None or (x.op.view is None and x.op.name not in RESHAPING):
-            break
-        x = x.inputs[0].owner
-    if x is None or not (x.op.is_elementwise or x.op.name in BY_PART or x.op.fold is not None):
-        return turned
-    return turned + FOR_EACH * len(x.inputs)
+    if x is None:
+        return 0
+    if x.op.name == "subtensor" or x.op.name in ARRANGING:
+        return OF_LAYOUT
+    by_part = x.op.is_elementwise or x.op.name in BY_PART or x.op.fold is not None
+    return FOR_EACH * len(x.inputs) if by_part else 0
 
 
 BY_PART = frozenset({"cast", "dot", "softmax", "log_softmax", "cumsum", "cumprod", "sort"})

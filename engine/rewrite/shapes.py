@@ -22,9 +22,10 @@ DEEPEST = 8
 WATCHING = frozenset({"print_value", "assert_true"})
 """Ops that are there for what they do while the graph runs, though only a shape is wanted."""
 
-LAYOUTS = frozenset(
-    {"subtensor", "reshape", "reshape_to", "dimshuffle", "split_part", "extract_diag"}
-)
+LAYOUTS = frozenset({
+    "subtensor", "reshape", "reshape_to", "dimshuffle", "addbroadcast", "unbroadcast",
+    "split_part", "extract_diag",
+})  # fmt: skip
 """Ops of which the shape follows from that of the first input, whatever is in it."""
 
 COUNTING = frozenset({"add", "mul", "sqr", "int_div"})
