@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import engine.tensor as T
 from engine.codegen.numpy import interpret
 from engine.expression import OPS, Variable
 from engine.graph import Graph
+from engine.printing import pp
 from engine.rewrite import Film, optimize
 from engine.rewrite.cuts import Cut, cut_again
 from engine.types import TensorType
@@ -322,6 +323,7 @@ def test_a_chain_has_the_same_value_after_rewriting(
     chain: tuple[Variable, list[Variable], Array], all_of_them: bool
 ) -> None:
     x, made, value = chain
+    note(f"{pp(made[-1])} of {x.type} {value.shape}")
     asked = [*(made if all_of_them else made[-1:]), made[-1].shape, made[-1].size]
     graph, _ = optimized([x], *asked)
     before, after = (interpret(outputs, {x: value}) for outputs in (asked, graph.outputs))

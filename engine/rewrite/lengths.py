@@ -87,7 +87,8 @@ class Lengths:
         # longer than another, as a diagonal, short lengths in reverse order show it.
         shorter = [{n: 2 + i for i, n in enumerate(unknown)}]
         if any(n is not None and n < FIRST for own in long for n in own):
-            shorter += [dict.fromkeys(unknown, n) for n in (0, 1)]
+            # Where it is the same for all that are long, single ones that are not show it.
+            shorter += [{n: few} for n in unknown for few in (0, 1)]
         tried = [(short, _at(short, node, lengths, known)) for short in shorter if unknown]
         for i, v in enumerate(node.outputs):
             if v not in self._known:
