@@ -35,7 +35,8 @@ class Config:
     mode: the mode of functions that are given none: a name, or a Mode.
     optimizer_including, optimizer_excluding: rules that this mode has besides or leaves out:
         names, tags or phases with colons between them.
-    strict_rewrites: whether rules are left out that may hide a NaN, an infinity or a shape error.
+    strict_rewrites: whether rules are left out that may hide or show a NaN or infinity, or
+        hide a shape error.
     profile: whether functions are profiled that are not told.
     device: what kernels run on.
     warn: where programs turn off the warnings of bugs that Theano once had; there are none here.

@@ -17,7 +17,7 @@ from engine.codegen.numpy import interpret
 from engine.expression import OPS, Variable
 from engine.graph import Graph
 from engine.printing import pp
-from engine.rewrite import Film, optimize
+from engine.rewrite import SHOWS_NAN, Film, optimize
 from engine.rewrite.cuts import Cut, cut_again
 from engine.types import TensorType
 
@@ -183,6 +183,33 @@ def test_the_length_of_a_slice_follows_from_its_ends(length: int, step: int) -> 
 def test_what_watches_is_kept_though_only_its_shape_is_wanted() -> None:
     graph, _ = optimized([v], OPS["assert_true"](T.exp(v), [T.all(v > 0)]).shape)
     assert "assert_true" in ops(graph)
+
+
+# Sums of nothing
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_sum_of_no_terms_is_0_whatever_they_are_scaled_by(dtype: str) -> None:
+    terms, scale = T.matrix("terms", dtype), T.scalar("scale", dtype)
+    total = T.sum(terms * scale, axis=0)
+    empty = {terms: np.zeros((0, 2), dtype), scale: np.array(np.nan, dtype)}
+    graph = Graph([terms, scale], [total])
+    film = optimize(graph, strict=True, check=True)
+    np.testing.assert_array_equal(interpret(graph.outputs, empty), [[0, 0]])
+    assert "scale_after_any_sum" not in {step.rule for step in film}
+    loose, film = optimized([terms, scale], total)
+    assert SHOWS_NAN in {tag for step in film for tag in step.tags}
+    sizes = {terms: np.ones((3, 2), dtype), scale: np.array(2, dtype)}
+    np.testing.assert_array_equal(interpret(loose.outputs, sizes), [[6, 6]])
+
+
+def test_a_sum_that_has_terms_is_scaled_by_anything() -> None:
+    terms = Variable(TensorType("float64", (3, None), (False, False)), name="terms")
+    scale = T.dscalar("scale")
+    for scaled in (T.sum(terms * scale, axis=0), T.sum(terms * 3, axis=1), T.mean(terms * scale)):
+        graph = Graph([terms, scale], [scaled])
+        film = optimize(graph, strict=True, check=True)
+        assert "scale_after_summing" in {step.rule for step in film}
 
 
 # Chains of all of them

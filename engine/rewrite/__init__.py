@@ -25,7 +25,7 @@ from engine.rewrite.explain import Account, accounts
 from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
 from engine.rewrite.paging import laws, page, pages
 from engine.rewrite.phases import PIPELINE
-from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, Phase, Rule
+from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, SHOWS_NAN, Phase, Rule
 
 __all__ = [
     "DROPS_ROWS",
@@ -33,6 +33,7 @@ __all__ = [
     "HIDES_ERROR",
     "PIPELINE",
     "RULES",
+    "SHOWS_NAN",
     "Account",
     "Film",
     "Frame",
@@ -71,7 +72,7 @@ def optimize(
 
     stop_after: the name of the last phase.
     exclude: names of rules, tags or phases to leave out; include: those to use all the same.
-    strict: leave out what may hide a NaN, an infinity or a shape error; by default
+    strict: leave out what may hide or show a NaN or infinity, or hide a shape error; by default
         `config.strict_rewrites`.
     film: keep every step to be looked at; if not, only their number and the warnings.
     seconds: the time after which rewriting stops wherever it is; the graph is right then too.
@@ -83,7 +84,7 @@ def optimize(
     out, back = set(exclude), set(include)
     _known("rule, tag or phase", out | back, _names())
     if config.strict_rewrites if strict is None else strict:
-        out |= {ERASES_NAN, HIDES_ERROR}
+        out |= {ERASES_NAN, SHOWS_NAN, HIDES_ERROR}
     driver = Driver(
         graph,
         steps=1000 + STEPS_PER_NODE * len(graph),

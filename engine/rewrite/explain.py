@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.rewrite.phases import PIPELINE
-from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR
+from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, SHOWS_NAN
 
 if TYPE_CHECKING:
     from engine.rewrite.film import Film, RewriteStep
 
 NOTES = {
     ERASES_NAN: "may hide a NaN",
+    SHOWS_NAN: "may show a NaN that met nothing",
     HIDES_ERROR: "may hide a shape error",
     DROPS_ROWS: "keeps only the rows that are read",
 }

@@ -24,6 +24,9 @@ ERASES_NAN = "erases_nan"
 HIDES_ERROR = "hides_error"
 """Tag of a rule after which shapes that do not fit together may no longer be noticed."""
 
+SHOWS_NAN = "shows_nan"
+"""Tag of a rule after which a NaN or infinity may show that met no element, as none is there."""
+
 DROPS_ROWS = "drops_rows"
 """Tag of a rule after which a result has no more than the rows that are read."""
 
@@ -53,8 +56,8 @@ class Rule:
     """One named law.
 
     name: what the film shows, the name of the function.  why: its reason, the docstring.
-    phase: the name of its phase.  tags: what it costs (ERASES_NAN, HIDES_ERROR) and other marks
-    by which rules are excluded or included.
+    phase: the name of its phase.  tags: what it costs (ERASES_NAN, SHOWS_NAN, HIDES_ERROR) and
+    other marks by which rules are excluded or included.
     ops: names of the ops of whose applies it may replace the results; None for any op.
     below: names of ops that must all compute an input of such an apply, "constant" for a constant;
     the rule is not asked where one is missing.

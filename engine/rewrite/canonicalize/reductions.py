@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.expression import Apply, Variable
 from engine.makers import restore_axes
 from engine.ops.axes import dimshuffle
@@ -11,6 +13,7 @@ from engine.ops.reductions import count, max, sum
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product
+from engine.rewrite.rule import SHOWS_NAN
 from engine.rewrite.view import View
 from engine.types import DISCRETE, normalize_axes
 
@@ -46,9 +49,23 @@ def fold_one_element(node: Apply, view: View) -> Variable | None:
     return dimshuffle(x, tuple(a for a in range(x.ndim) if a not in axes))
 
 
-@canonicalize.computed(["sum", "mean"], example=lambda x, y: sum(x * exp(sum(y)), axis=0))
+@canonicalize.computed(["sum", "mean"], example=lambda x: sum(3 * exp(x), axis=0))
 def scale_after_summing(node: Apply, view: View) -> Variable | None:
     """What is the same for every term is multiplied once with the sum."""
+    return _scaled(node, view, of_any_length=False)
+
+
+@canonicalize.computed(["sum"], example=lambda x, y: sum(x * exp(sum(y)), axis=0), tags=[SHOWS_NAN])
+def scale_after_any_sum(node: Apply, view: View) -> Variable | None:
+    """What is the same for every term is multiplied once with the sum, even if there is no term."""
+    return _scaled(node, view, of_any_length=True)
+
+
+def _scaled(node: Apply, view: View, *, of_any_length: bool) -> Variable | None:
+    """The sum times what is the same for every term.
+
+    of_any_length: also where there may be no term, whose sum is 0 whatever it is to be scaled by.
+    """
     x = node.inputs[0]
     if x.dtype in DISCRETE or x.owner is None or x.owner.op.name not in PRODUCTS:
         return None
@@ -70,11 +87,26 @@ def scale_after_summing(node: Apply, view: View) -> Variable | None:
             kept = [a for a in range(v.ndim) if a not in reduced]
             dropped = not node.params["keepdims"] and len(kept) < v.ndim
             outside.multiply(dimshuffle(v, tuple(kept)) if dropped else v, e)
+    some = node.op is not sum or _is_finite(outside, view) or _has_elements(x, axes, view)
+    if not some and not of_any_length:
+        return None
     inner = form.build() if outside.factors or outside.coefficient != 1 else None
     if inner is None or inner.broadcastable != x.broadcastable:
         return None
     outside.multiply(node.op(inner, **node.params), 1)
     return outside.build()
+
+
+def _is_finite(form: Product, view: View) -> bool:
+    """Whether a product is known to be finite, so that it is 0 times the sum of no terms."""
+    scale = form.build() if form.factors else None
+    return not form.factors or (scale is not None and view.ranges.is_finite(scale))
+
+
+def _has_elements(x: Variable, axes: Iterable[int], view: View) -> bool:
+    """Whether none of the axes can be empty."""
+    lengths = view.lengths.of(x)
+    return all(view.lengths.is_known(lengths[a]) and lengths[a] > 0 for a in axes)
 
 
 @canonicalize.computed(["dimshuffle"], example=lambda x: sum(x, axis=1).dimshuffle(0, "x"))
