@@ -42,8 +42,12 @@ def fold_one_element(node: Apply, view: View) -> Variable | None:
     """Folding an axis of length 1 changes nothing, but that the axis may go."""
     x = node.inputs[0]
     axes = normalize_axes(node.params["axis"], x.ndim)
-    if x.dtype != node.out.dtype or not all(x.broadcastable[a] for a in axes):
+    if not all(x.broadcastable[a] for a in axes):
         return None
+    if x.dtype != node.out.dtype:
+        if node.params.get("acc_dtype") is not None:
+            return None
+        x = cast(x, node.out.dtype)
     if node.params["keepdims"] or not axes:
         return x
     return dimshuffle(x, tuple(a for a in range(x.ndim) if a not in axes))
