@@ -185,7 +185,22 @@ def test_what_watches_is_kept_though_only_its_shape_is_wanted() -> None:
     assert "assert_true" in ops(graph)
 
 
-# Sums of nothing
+# Axes of length 1, and of none
+
+
+@pytest.mark.parametrize("fold", [T.sum, T.prod, T.mean, T.max])
+@pytest.mark.parametrize("dtype", ["int8", "bool", "float32"])
+def test_one_element_is_folded_by_no_more_than_a_cast(
+    fold: Callable[..., Variable], dtype: str
+) -> None:
+    column = T.col("column", dtype)
+    folded = fold(column, axis=1)
+    graph, _ = optimized([column], folded)
+    assert ops(graph) <= {"dimshuffle", "cast"}
+    value = {column: np.array([[3], [0], [1]]).astype(dtype)}
+    before, after = interpret([folded, *graph.outputs], value)
+    assert before.dtype == after.dtype
+    np.testing.assert_array_equal(before, after)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -257,7 +272,12 @@ def index(value: Array, draw: Draw) -> tuple[Any, ...]:
 
 
 def part(v: Variable, value: Array, draw: Draw) -> Variable:
-    return v[index(value, draw)]
+    if not v.ndim or draw(st.booleans()):
+        return v[index(value, draw)]
+    n = v.shape[0]
+    rows = T.arange(n)
+    ends = [slice(n), slice(0, n), slice(n - 1, None), slice(None, n - 1), rows, rows % 2]
+    return v[draw(st.sampled_from(ends))]
 
 
 def gathered(v: Variable, value: Array, draw: Draw) -> Variable:
