@@ -293,7 +293,6 @@ def _extreme(name: str, ufunc: np.ufunc, fold: Fold, doc: str) -> Op:
         category=CATEGORY,
         tex=rf"\{name} {{x}}",
         doc=doc,
-        bounds=(0, inf),
         ports=(Port("x"),),
         params=(AXIS, KEEPDIMS),
         infer=infer,

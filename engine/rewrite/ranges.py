@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,8 +117,10 @@ def _of_constant(v: Constant) -> Range:
 
 def _outward(low: float, high: float, dtype: str) -> tuple[float, float]:
     """Bounds that hold after rounding to the dtype as well."""
-    if dtype not in FLOATS or dtype == "float64":
+    if dtype not in FLOATS:
         return low, high
+    if dtype == "float64":
+        return float(low), float(high)  # which rounds integers as their cast does
     with np.errstate(all="ignore"):
         ends = np.array([low, high]).astype(dtype)
         if ends[0] != low:
@@ -200,11 +202,12 @@ def _times(a: float, b: float) -> float:
 
 def _div(x: Range, y: Range) -> Range:
     if y.low > 0:
-        inverse = Range(0 if y.high == INF else 1 / y.high, 1 / y.low, y.nan)
-    else:
-        inverse = Range(0 if y.low >= 0 else -INF, 0 if y.high <= 0 else INF, nan=True)
-    found = _mul(x, inverse)
-    return Range(found.low, found.high, nan=True)
+        # Not by way of 1 / y: it would be rounded twice.
+        ends = [0 if b == INF else a / b for a in (x.low, x.high) for b in (y.low, y.high)]
+        meet = y.high == INF and INF in (-x.low, x.high)
+        return Range(min(ends), max(ends), x.nan or y.nan or meet)
+    inverse = Range(0 if y.low >= 0 else -INF, 0 if y.high <= 0 else INF, nan=True)
+    return replace(_mul(x, inverse), nan=True)
 
 
 def _sqr(x: Range) -> Range:
@@ -217,6 +220,29 @@ def _abs(x: Range) -> Range:
     return Range(0 if x.low <= 0 <= x.high else ends[0], ends[1], x.nan)
 
 
+def _largest(x: Range, y: Range) -> Range:
+    return Range(max(x.low, y.low), max(x.high, y.high), x.nan or y.nan)
+
+
+def _smallest(x: Range, y: Range) -> Range:
+    return Range(min(x.low, y.low), min(x.high, y.high), x.nan or y.nan)
+
+
+def _sqrt(x: Range) -> Range:
+    low, high = (math.sqrt(max(end, 0)) for end in (x.low, x.high))
+    return Range(low, high, x.nan or x.low < 0)
+
+
+def _rising(f: Callable[[float], float]) -> Callable[[Range], Range]:
+    """The range after a function that keeps order, and infinities as they are."""
+
+    def found(x: Range) -> Range:
+        low, high = (f(end) if abs(end) < INF else end for end in (x.low, x.high))
+        return Range(low, high, x.nan)
+
+    return found
+
+
 OF_RANGES: dict[str, Callable[..., Range]] = {
     "add": _add,
     "neg": _neg,
@@ -224,8 +250,16 @@ OF_RANGES: dict[str, Callable[..., Range]] = {
     "inv": lambda x: _div(Range(1, 1, nan=False), x),
     "sqr": _sqr,
     "abs": _abs,
-    "maximum": lambda x, y: Range(max(x.low, y.low), max(x.high, y.high), x.nan or y.nan),
-    "minimum": lambda x, y: Range(min(x.low, y.low), min(x.high, y.high), x.nan or y.nan),
+    "maximum": _largest,
+    "minimum": _smallest,
+    "clip": lambda x, low, high: _smallest(_largest(x, low), high),
+    "relu": lambda x: _largest(x, Range(0, 0, nan=False)),
+    "sqrt": _sqrt,
+    "sgn": lambda x: Range((x.low > 0) - (x.low < 0), (x.high > 0) - (x.high < 0), x.nan),
+    "floor": _rising(math.floor),
+    "ceil": _rising(math.ceil),
+    "trunc": _rising(math.trunc),
+    "round_half_to_even": _rising(round),
     "cast": lambda x: x,
 }
 """Ops whose results follow from the ends of the ranges that they read."""
