@@ -8,6 +8,16 @@ from engine.expression import Apply, Variable
 from engine.ops.logic import cast
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.view import View
+from engine.types import INTEGERS
+
+
+def keeps_values(dtype: str, wider: str) -> bool:
+    """Whether every number of a dtype is one of the other as well.
+
+    NumPy also calls it safe to cast integers of 64 bits to floats of 53.
+    """
+    cut = dtype in {"int64", "uint64"} and wider not in INTEGERS
+    return bool(np.can_cast(dtype, wider, "safe")) and not cut
 
 
 @canonicalize.computed(["cast"], example=lambda x: cast(x, "float64"))
@@ -23,4 +33,20 @@ def cast_once(node: Apply, view: View) -> Variable | None:
     if inner is None or inner.op is not cast:
         return None
     x = inner.inputs[0]
-    return cast(x, node.out.dtype) if np.can_cast(x.dtype, inner.out.dtype, "safe") else None
+    return cast(x, node.out.dtype) if keeps_values(x.dtype, inner.out.dtype) else None
+
+
+@canonicalize.computed(
+    ["cast"], example=lambda x: cast(cast(x, "int32"), "int8"), dtype="int64", domain=(-999, 999)
+)
+def cut_bits_once(node: Apply, view: View) -> Variable | None:
+    """Of an integer only the lowest bits are left in the end, whatever was cut off before."""
+    inner = node.inputs[0].owner
+    if inner is None or inner.op is not cast:
+        return None
+    (x,) = inner.inputs
+    dtypes = x.dtype, inner.out.dtype, node.out.dtype
+    if not INTEGERS.issuperset(dtypes):
+        return None
+    middle, last = (np.iinfo(dtype).bits for dtype in dtypes[1:])
+    return cast(x, node.out.dtype) if middle >= last else None
