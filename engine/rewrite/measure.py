@@ -141,6 +141,8 @@ COPYING = frozenset({"cast", "join", "stack", "alloc", "full"})
 @cache
 def work(op: Op) -> int:
     """The work on one element, counted in the text of the op's kernel."""
+    if op.name == "fill":
+        return 1  # it is stretched where it is read
     if op.scalar is not None:
         text = op.scalar
         calls, powers = text.count("math."), text.count("power(")

@@ -32,8 +32,13 @@ def cast_once(node: Apply, view: View) -> Variable | None:
     inner = node.inputs[0].owner
     if inner is None or inner.op is not cast:
         return None
-    x = inner.inputs[0]
-    return cast(x, node.out.dtype) if keeps_values(x.dtype, inner.out.dtype) else None
+    x, last = inner.inputs[0], node.out.dtype
+    if not keeps_values(x.dtype, inner.out.dtype):
+        return None
+    if x.dtype in INTEGERS and inner.out.dtype not in INTEGERS and last in INTEGERS:
+        # Too large a float is the largest integer, too large an integer wraps around.
+        return cast(x, last) if keeps_values(x.dtype, last) else None
+    return cast(x, last)
 
 
 @canonicalize.computed(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from engine.expression import Apply, Variable
 from engine.ops.arithmetic import maximum, minimum
-from engine.ops.logic import eq, fill, switch
+from engine.ops.logic import fill, switch
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import HIDES_ERROR
-from engine.rewrite.scalars import constant, number_of
+from engine.rewrite.scalars import number_of
 from engine.rewrite.view import View
-from engine.types import DISCRETE, DTYPES
+from engine.types import DTYPES
 
 
 @canonicalize
@@ -23,12 +23,6 @@ def maximum_of_itself(x: Variable) -> Sides:
 def minimum_of_itself(x: Variable) -> Sides:
     """There is nothing to choose."""
     return minimum(x, x), x
-
-
-@canonicalize(only=DISCRETE, dtype="int64")
-def equal_to_itself(x: Variable) -> Sides:
-    """Whole numbers equal themselves; NaN, which does not, is not among them."""
-    return eq(x, x), fill(x, constant(True, "bool"))
 
 
 @canonicalize.computed(["switch"], example=lambda x, y: switch(1, x, y), tags=[HIDES_ERROR])
