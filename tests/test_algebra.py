@@ -27,7 +27,7 @@ def parsed(text: str, rank: int = 2) -> tuple[list[Variable], Variable]:
     """Variables of the names above, and the expression that a text writes with them."""
     variables = {n: Variable(TensorType(d, (None,) * rank), name=n) for n, d in NAMES.items()}
     variables["s"] = Variable(TensorType("float64", ()), name="s")
-    return list(variables.values()), eval(text, {"__builtins__": {}}, {**OPS, **variables})
+    return list(variables.values()), eval(text, {"__builtins__": {}}, {**OPS, **variables})  # noqa: S307
 
 
 # What comes out, also if no NaN or error may be hidden; "text" alone: it stays as it is.
@@ -83,6 +83,33 @@ CASES = """
     -x < -y                                 x > y
     -x < 2                                  x > -2.0
     -i < -j                                 -i < -j
+    # Extremes
+    maximum(maximum(x, y), x)               maximum(x, y)
+    maximum(maximum(x, 2), 3)               maximum(x, 3.0)
+    minimum(minimum(x, 2), 3)               minimum(x, 2.0)
+    maximum(exp(x), -1)                     exp(x)
+    maximum(x, 0)                           maximum(x, 0)
+    minimum(tanh(x), -1)                    minimum(tanh(x), -1)
+    minimum(tanh(x), 1)                     tanh(x)
+    minimum(u, 255)                         cast(u, dtype=int16)
+    relu(exp(x))                            exp(x)
+    relu(relu(x))                           relu(x)
+    clip(clip(x, -1, 2), 0, 4)              clip(x, 0.0, 2.0)
+    clip(clip(x, 0, 1), 3, 4)               clip(x, 3.0, 3.0)
+    clip(x, 2, 1)                           clip(x, 2, 1)
+    clip(tanh(x), -1, 1)                    tanh(x)
+    clip(exp(x), -1, 2)                     minimum(exp(x), 2)
+    # Choices
+    switch(~c, x, y)                        switch(c, y, x)
+    switch(c, switch(d, x, y), y)           switch(d & c, x, y)
+    switch(c, True, False)                  c
+    switch(c, False, True)                  ~c
+    switch(c, d, False)                     c & d
+    switch(c, True, d)                      c | d
+    switch(c, x, 0) + switch(c, 0, y)       switch(c, x, y)
+    switch(c, 0, y) + switch(c, x, 0)       switch(c, x, y)
+    exp(switch(c, 0.1, 0.2))                switch(c, 1.1051709180756477, 1.2214027581601699)
+    2 * switch(c, 3.0, 1.0)                 switch(c, 6.0, 2.0)
 """
 
 
@@ -107,6 +134,10 @@ def test_comes_to(text: str, expected: str) -> None:
 LENIENT = """
     (c | d) & c                             fill(d, c)
     -exp(x) > exp(y)                        fill(x, False)
+    switch(c, switch(c, x, y), z)           switch(c, x, z)
+    switch(c, x, switch(c, y, z))           switch(c, x, z)
+    switch(c, x, x)                         fill(c, x)
+    switch(True, x, y)                      x
 """
 
 
@@ -160,7 +191,7 @@ def pairs(dtype: str) -> tuple[Array, Array]:
 def of_dtype(text: str, dtype: str) -> tuple[list[Variable], Variable]:
     """An expression of x and y, here of the dtype."""
     x, y = (Variable(TensorType(dtype, (None, None)), name=name) for name in "xy")
-    return [x, y], eval(text, {"__builtins__": {}}, {**OPS, "x": x, "y": y})
+    return [x, y], eval(text, {"__builtins__": {}}, {**OPS, "x": x, "y": y})  # noqa: S307
 
 
 EXHAUSTIVE = [
