@@ -144,6 +144,8 @@ NEEDED: dict[str, Case] = {
     "log_of_sum_with_root": Case(([1e200, -1e9, -30.0],), ([1e30, -1e9, -300.0],)),
     "log_of_sum_with_smaller_root": Case(([1e200, 3.0],), ([1e30, 3.0],)),
     "log_of_cosh": Case((LARGE,)),
+    "arcsinh_of_sinh": Case((LARGE,)),
+    "arctanh_of_tanh": Case(([20.0, -300.0, 1.0],)),
     # Tails of the normal distribution
     "one_minus_erf": Case(([10.0, 6.5],)),
     "erf_minus_one": Case(([10.0, 6.5],)),

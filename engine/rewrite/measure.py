@@ -20,7 +20,7 @@ HAZARD = 10_000
 """One way to overflow or lose all digits weighs more than any work saved."""
 
 HAZARDS = {
-    "log": 3, "log2": 3, "log10": 3, "xlogy0": 3, "log1p": 2, "logit": 2, "pow": 3, "exp": 4,
+    "log": 3, "log2": 3, "log10": 3, "xlogy0": 3, "log1p": 2, "logit": 2, "pow": 5, "exp": 4,
     "exp2": 4, "expm1": 1, "true_div": 1, "inv": 1,
 }  # fmt: skip
 """Where finite numbers become infinite, NaN or 0, and how much further that carries."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.expression import Apply, Constant, Variable
+from engine.ops.arithmetic import abs
 from engine.ops.exponential import exp
-from engine.ops.logic import and_, fill, gt, invert, or_, switch
+from engine.ops.logic import and_, fill, ge, gt, invert, or_, switch
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import ELEMENTWISE, canonicalize
 from engine.rewrite.rule import HIDES_ERROR, Given
@@ -119,3 +120,18 @@ def compute_both_choices(node: Apply, view: View) -> Variable | None:
             return None
         results.append(Constant(np.reshape(found, ()), node.out.dtype))
     return switch(condition, *results)
+
+
+@canonicalize.computed(
+    ["switch"], example=lambda x: switch(ge(abs(x), 0), abs(x), np.array(np.nan))
+)
+def choose_what_is_in_range(node: Apply, view: View) -> Variable | None:
+    """NaN in place of what is too small is not needed where nothing is; NaN itself stays."""
+    condition, then, other = node.inputs
+    compared = condition.owner
+    if compared is None or compared.op is not ge or compared.inputs[0] is not then:
+        return None
+    number, nan = number_of(compared.inputs[1]), isinstance(other, Constant) and other.data
+    if number is None or isinstance(number, complex) or not np.isnan(nan).all():
+        return None
+    return then if view.ranges.of(then).low >= number else None

@@ -11,6 +11,7 @@ from engine.rewrite.product import Product
 from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR
 from engine.rewrite.scalars import like
 from engine.rewrite.view import View
+from engine.types import INTEGERS
 
 
 @canonicalize
@@ -41,6 +42,18 @@ def zero_divided(x: Variable) -> Sides:
 def divide_by_itself(x: Variable) -> Sides:
     """Anything goes into itself once, if it is neither zero nor infinite."""
     return x / x, like(x, 1)
+
+
+@canonicalize(only=INTEGERS, dtype="int64")
+def divide_integer_by_one(x: Variable) -> Sides:
+    """One goes into an integer as often as that says."""
+    return x // 1, x
+
+
+@canonicalize(only=INTEGERS, dtype="int64")
+def rest_of_one(x: Variable) -> Sides:
+    """One goes into every integer without a rest."""
+    return x % 1, like(x, 0)
 
 
 @canonicalize(only=INEXACT, domain=(0.5, 3.0))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable
 
-from engine.expression import Apply, Variable
+import numpy as np
+
+from engine.expression import Apply, Constant, Variable
 from engine.makers import restore_axes
 from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp
-from engine.ops.logic import cast, fill
-from engine.ops.reductions import count, max, sum
+from engine.ops.logic import cast, fill, invert
+from engine.ops.reductions import all, any, count, max, mean, prod, sum
+from engine.rewrite.canonicalize.casts import keeps_values
+from engine.rewrite.lengths import FIRST
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product
 from engine.rewrite.rule import SHOWS_NAN
 from engine.rewrite.view import View
-from engine.types import DISCRETE, normalize_axes
+from engine.types import COMPLEX, DISCRETE, FLOATS, normalize_axes
 
 
 def states_dtype(node: Apply) -> bool:
     """Whether a sum or mean was told in which dtype to add up or to give its result."""
-    return node.params["dtype"] is not None or node.params["acc_dtype"] is not None
+    return builtins.any(node.params.get(name) is not None for name in ("dtype", "acc_dtype"))
 
 
 @canonicalize.computed(["sum"], example=lambda x, y: sum(fill(x, sum(y))))
@@ -36,13 +41,14 @@ def sum_of_filled(node: Apply, view: View) -> Variable | None:
 
 
 @canonicalize.computed(
-    ["sum", "prod", "mean", "max", "min"], example=lambda x: max(sum(x, 1, keepdims=True), 1)
+    ["sum", "prod", "mean", "max", "min", "any", "all"],
+    example=lambda x: max(sum(x, 1, keepdims=True), 1),
 )
 def fold_one_element(node: Apply, view: View) -> Variable | None:
     """Folding an axis of length 1 changes nothing, but that the axis may go."""
     x = node.inputs[0]
     axes = normalize_axes(node.params["axis"], x.ndim)
-    if not all(x.broadcastable[a] for a in axes):
+    if not builtins.all(x.broadcastable[a] for a in axes):
         return None
     if x.dtype != node.out.dtype:
         if node.params.get("acc_dtype") is not None:
@@ -71,8 +77,10 @@ def _scaled(node: Apply, view: View, *, of_any_length: bool) -> Variable | None:
     of_any_length: also where there may be no term, whose sum is 0 whatever it is to be scaled by.
     """
     x = node.inputs[0]
-    if x.dtype in DISCRETE or x.owner is None or x.owner.op.name not in PRODUCTS:
+    if x.owner is None or x.owner.op.name not in PRODUCTS:
         return None
+    if x.dtype in DISCRETE and (node.op is not sum or x.dtype not in {"int64", "uint64"}):
+        return None  # it wraps around before it is summed in 64 bits
     if states_dtype(node):
         return None
     form = view.product(x)
@@ -86,7 +94,7 @@ def _scaled(node: Apply, view: View, *, of_any_length: bool) -> Variable | None:
         form.coefficient = form.divisor = 1
     for v, e in list(form.factors.items()):
         reduced = [a - (x.ndim - v.ndim) for a in axes]
-        if all(a < 0 or v.broadcastable[a] for a in reduced) and len(form.factors) > 1:
+        if builtins.all(a < 0 or v.broadcastable[a] for a in reduced) and len(form.factors) > 1:
             form.multiply(v, -e)
             kept = [a for a in range(v.ndim) if a not in reduced]
             dropped = not node.params["keepdims"] and len(kept) < v.ndim
@@ -110,7 +118,7 @@ def _is_finite(form: Product, view: View) -> bool:
 def _has_elements(x: Variable, axes: Iterable[int], view: View) -> bool:
     """Whether none of the axes can be empty."""
     lengths = view.lengths.of(x)
-    return all(view.lengths.is_known(lengths[a]) and lengths[a] > 0 for a in axes)
+    return builtins.all(view.lengths.is_known(lengths[a]) and lengths[a] > 0 for a in axes)
 
 
 @canonicalize.computed(["dimshuffle"], example=lambda x: sum(x, axis=1).dimshuffle(0, "x"))
@@ -124,3 +132,98 @@ def keep_summed_axes(node: Apply, view: View) -> Variable | None:
     if restored is None or restored.params != node.params:
         return None
     return folded.op.apply([x], {**folded.params, "keepdims": True}).out
+
+
+FOLDS = ("sum", "prod", "mean", "max", "min", "any", "all")
+
+
+@canonicalize.computed(FOLDS, example=lambda x: sum(sum(x, axis=0)))
+def fold_once(node: Apply, view: View) -> Variable | None:
+    """What is folded over some axes and then over others is folded over all of them."""
+    inner = node.inputs[0].owner
+    if inner is None or inner.op is not node.op or view.is_shared(inner.out):
+        return None
+    if states_dtype(inner) or states_dtype(node):
+        return None
+    x = inner.inputs[0]
+    first = normalize_axes(inner.params["axis"], x.ndim)
+    second = normalize_axes(node.params["axis"], inner.out.ndim)
+    if inner.params["keepdims"]:
+        if not node.params["keepdims"] and not set(first) <= set(second):
+            return None
+        axes = {*first, *second}
+    elif node.params["keepdims"] and first:
+        return None
+    else:
+        left = [a for a in range(x.ndim) if a not in first]
+        axes = {*first, *(left[a] for a in second)}
+    return node.op.apply([x], {**node.params, "axis": tuple(sorted(axes))}).out
+
+
+@canonicalize.computed(FOLDS, example=lambda x: sum(x.dimshuffle(1, "x", 0), axis=(0, 1)))
+def fold_without_reordering(node: Apply, view: View) -> Variable | None:
+    """The order of the axes that are folded does not matter."""
+    moved = node.inputs[0].owner
+    if moved is None or moved.op is not dimshuffle or node.params["keepdims"]:
+        return None
+    x, pattern = moved.inputs[0], moved.params["pattern"]
+    axes = normalize_axes(node.params["axis"], len(pattern))
+    kept = [p for i, p in enumerate(pattern) if i not in axes]
+    if None in kept or kept != sorted(kept):
+        return None
+    folded = tuple(a for a in range(x.ndim) if a not in kept)
+    return node.op.apply([x], {**node.params, "axis": folded}).out
+
+
+@canonicalize.computed(
+    ["sum", "mean", "any", "all"],
+    below=["cast"],
+    example=lambda x: mean(cast(x, "float64")),
+    dtype="int8",
+)
+def fold_without_cast(node: Apply, view: View) -> Variable | None:
+    """A fold keeps its result in a wide dtype by itself."""
+    inner = node.inputs[0].owner
+    if inner is None or inner.op is not cast:
+        return None
+    (x,) = inner.inputs
+    if not keeps_values(x.dtype, inner.out.dtype) or x.dtype in FLOATS | COMPLEX:
+        return None
+    out = node.op.apply([x], node.params).out
+    return out if out.dtype == node.out.dtype else None
+
+
+@canonicalize.computed(
+    ["any", "all"], below=["invert"], example=lambda x: any(invert(x)), dtype="bool"
+)
+def fold_before_inverting(node: Apply, view: View) -> Variable | None:
+    """If not all hold, there is one that does not."""
+    inner = node.inputs[0].owner
+    if inner is None or inner.op is not invert or inner.out.dtype != "bool":
+        return None
+    other = all if node.op is any else any
+    return invert(other.apply(inner.inputs, node.params).out)
+
+
+@canonicalize.computed(
+    ["mean", "max", "min"],
+    below=["fill"],
+    example=lambda x: mean(fill(Constant(np.zeros((2, 3))), sum(x))),
+)
+def fold_equal_numbers(node: Apply, view: View) -> Variable | None:
+    """The mean of equal numbers, and the largest of them, is that number, if there are any."""
+    filled = node.inputs[0].owner
+    if filled is None or filled.op is not fill or node.out.ndim or filled.inputs[1].ndim:
+        return None
+    some = builtins.all(0 < n < FIRST for n in view.lengths.of(filled.out))
+    value = filled.inputs[1]
+    return value if some and value.dtype == node.out.dtype and not states_dtype(node) else None
+
+
+@canonicalize.computed(["prod"], below=["exp"], example=lambda x: prod(exp(x), axis=0))
+def product_of_exponentials(node: Apply, view: View) -> Variable | None:
+    """The product of exponentials is the exponential of the sum, which is further from overflow."""
+    inner = node.inputs[0].owner
+    if inner is None or inner.op is not exp or states_dtype(node):
+        return None
+    return exp(sum(inner.inputs[0], axis=node.params["axis"], keepdims=node.params["keepdims"]))

@@ -11,7 +11,7 @@ from engine.rewrite.scalars import like
 from engine.rewrite.sum import FAMILY as SUMS
 from engine.rewrite.sum import Sum
 from engine.rewrite.view import View
-from engine.types import DISCRETE
+from engine.types import DISCRETE, INTEGERS
 
 
 @canonicalize
@@ -69,13 +69,22 @@ def _sum(node: Apply, view: View) -> Sum | None:
     return form if form.is_sound() else None
 
 
-@canonicalize.computed(SUMS, example=lambda x, y, z: x * y + z * x)
+@canonicalize.computed(SUMS, example=lambda x, y, z: x * y + z * x, tags=[ERASES_NAN])
 def take_out_common_factor(node: Apply, view: View) -> Variable | None:
-    """ab + ac is a(b + c): one multiplication in place of several."""
+    """ab + ac is a(b + c), one multiplication in place of several, if b + c does not overflow."""
+    return None if node.out.dtype in DISCRETE else _with_factor_outside(node, view)
+
+
+@canonicalize.computed(SUMS, example=lambda x, y, z: x * y + z * x, dtype="int64")
+def take_out_whole_factor(node: Apply, view: View) -> Variable | None:
+    """ab + ac is a(b + c), also where integers wrap around."""
+    return _with_factor_outside(node, view) if node.out.dtype in INTEGERS else None
+
+
+def _with_factor_outside(node: Apply, view: View) -> Variable | None:
+    """The sum with the factors that all its terms have in front of it."""
     form = _sum(node, view)
     if form is None or form.number or form.cancelled or len(form.terms) < 2:
-        return None
-    if form.dtype in DISCRETE:
         return None
     first, *others = (t.product.factors for t in form.terms.values())
     common = {
