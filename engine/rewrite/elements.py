@@ -21,7 +21,8 @@ def origin_of(v: Variable, view: View) -> tuple[Variable, list[Apply]]:
         if len(tensors) != 1 or tensors[0].broadcastable != v.broadcastable:
             break
         chain.append(v.owner)
-        v = tensors[0] if v.owner.op is not fill else shape_source(tensors[0], view)
+        is_model = v.owner.op is fill and tensors[0] is v.owner.inputs[0]
+        v = shape_source(tensors[0], view) if is_model else tensors[0]
     return v, chain
 
 

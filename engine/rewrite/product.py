@@ -76,7 +76,8 @@ class Product:
         number = self.number()
         size, divisor = (self.coefficient, self.divisor) if number is None else (number, 1)
         minus = isinstance(size, int | float) and wrapped(size, self.dtype) == -1
-        if minus and top and _axes(top[0]) < max(map(_axes, (*top, *bottom))):
+        own = bool(top) and top[0].dtype == self.dtype  # a lower one would wrap around
+        if minus and own and _axes(top[0]) < max(map(_axes, (*top, *bottom))):
             # The sign is turned where there are fewest elements.
             top[0] = OPS["neg"](top[0])
             minus = False

@@ -91,9 +91,10 @@ class Ranges:
 
 def _is_rounded(node: Apply, out: Variable) -> bool:
     """Whether the elements are made integers, or truth values, of other numbers."""
-    moved = node.op.name in MOVING or node.op.name == "cast"
-    rounded = out.dtype in DISCRETE and any(v.dtype not in DISCRETE for v in node.inputs)
-    return out.dtype == "bool" or (moved and rounded)
+    first, last = (0, 1) if node.op.name == "cast" else MOVING.get(node.op.name, (0, 0))
+    moved = node.inputs[first:last]
+    rounded = out.dtype in DISCRETE and any(v.dtype not in DISCRETE for v in moved)
+    return out.dtype == "bool" or rounded
 
 
 def of_dtype(v: Variable) -> Range:

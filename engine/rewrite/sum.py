@@ -115,6 +115,8 @@ class Sum:
                 plus = [constant(number, self.dtype)]
         plus.sort(key=lambda v: v.dtype != self.dtype)
         out, *rest = plus
+        if out.dtype != self.dtype and (rest or minus):
+            out = OPS["cast"](out, self.dtype)  # parts of lower dtypes would wrap around
         for v in rest:
             out = OPS["add"](out, v)
         for v in minus:

@@ -21,6 +21,10 @@ FALLING = frozenset({"neg", "erfc"})
 POSITIVE = frozenset({"sqrt", "log", "log2", "log10"})
 """Rising where x is not negative, below which they make NaN."""
 
+EXPOSED = frozenset({"exp", "erfc"})
+CLOSE = frozenset({"add", "sub", "true_div", "inv"})
+"""What loses the digits of an exposed function next to it, where it keeps those of an extreme."""
+
 OTHER = {max: min, min: max}
 
 
@@ -29,6 +33,9 @@ def choose_extreme_first(node: Apply, view: View) -> Variable | None:
     """What keeps the order, or turns it, is done for the extreme alone; NaN stays NaN."""
     inner = node.inputs[0].owner
     if inner is None or view.is_shared(inner.out) or inner.out.dtype not in FLOATS:
+        return None
+    readers = {r.op.name for r, _ in view.readers(node.out) if isinstance(r, Apply)}
+    if inner.op.name in EXPOSED and readers & CLOSE:
         return None
     name, x = inner.op.name, inner.inputs[0]
     if x.dtype != inner.out.dtype:

@@ -11,7 +11,7 @@ from engine.rewrite.product import Product
 from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR
 from engine.rewrite.scalars import like
 from engine.rewrite.view import View
-from engine.types import INTEGERS
+from engine.types import COMPLEX, INTEGERS
 
 
 @canonicalize
@@ -65,6 +65,19 @@ def invert_twice(x: Variable) -> Sides:
 @canonicalize.computed(PRODUCTS, example=lambda x, y: x * y * x)
 def collect_equal_factors(node: Apply, view: View) -> Variable | None:
     """Equal factors of a product become powers, and its numbers one number."""
+    return None if node.out.dtype in COMPLEX else _collected(node, view)
+
+
+@canonicalize.computed(
+    PRODUCTS, example=lambda x, y: x * y * x, dtype="complex128", tags=[ERASES_NAN]
+)
+def collect_complex_factors(node: Apply, view: View) -> Variable | None:
+    """Equal factors become powers; infinities make NaN in one complex product or the other."""
+    return _collected(node, view) if node.out.dtype in COMPLEX else None
+
+
+def _collected(node: Apply, view: View) -> Variable | None:
+    """The product in normal form, if nothing in it goes away."""
     form = _product(node, view)
     return None if form is None or form.cancelled else form.build()
 

@@ -18,7 +18,7 @@ from engine.rewrite.lengths import FIRST
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product
-from engine.rewrite.rule import SHOWS_NAN
+from engine.rewrite.rule import ERASES_NAN, SHOWS_NAN
 from engine.rewrite.view import View
 from engine.types import COMPLEX, DISCRETE, FLOATS, normalize_axes
 
@@ -50,6 +50,8 @@ def fold_one_element(node: Apply, view: View) -> Variable | None:
     axes = normalize_axes(node.params["axis"], x.ndim)
     if not builtins.all(x.broadcastable[a] for a in axes):
         return None
+    if node.op is mean and x.dtype in COMPLEX:
+        return None  # infinity divided by a complex 1 has a NaN in it
     if x.dtype != node.out.dtype:
         if node.params.get("acc_dtype") is not None:
             return None
@@ -62,19 +64,24 @@ def fold_one_element(node: Apply, view: View) -> Variable | None:
 @canonicalize.computed(["sum", "mean"], example=lambda x: sum(3 * exp(x), axis=0))
 def scale_after_summing(node: Apply, view: View) -> Variable | None:
     """What is the same for every term is multiplied once with the sum."""
-    return _scaled(node, view, of_any_length=False)
+    return _scaled(node, view, of_anything=False)
 
 
-@canonicalize.computed(["sum"], example=lambda x, y: sum(x * exp(sum(y)), axis=0), tags=[SHOWS_NAN])
+@canonicalize.computed(
+    ["sum", "mean"],
+    example=lambda x, y: sum(x * exp(sum(y)), axis=0),
+    tags=[ERASES_NAN, SHOWS_NAN],
+)
 def scale_after_any_sum(node: Apply, view: View) -> Variable | None:
-    """What is the same for every term is multiplied once with the sum, even if there is no term."""
-    return _scaled(node, view, of_any_length=True)
+    """What is the same for every term is multiplied once with the sum, if it is finite."""
+    return _scaled(node, view, of_anything=True)
 
 
-def _scaled(node: Apply, view: View, *, of_any_length: bool) -> Variable | None:
+def _scaled(node: Apply, view: View, *, of_anything: bool) -> Variable | None:
     """The sum times what is the same for every term.
 
-    of_any_length: also where there may be no term, whose sum is 0 whatever it is to be scaled by.
+    of_anything: also of what may not be finite, which makes NaN of the sum of no terms, and
+    hides the NaN of terms that are infinite one by one.
     """
     x = node.inputs[0]
     if x.owner is None or x.owner.op.name not in PRODUCTS:
@@ -99,8 +106,7 @@ def _scaled(node: Apply, view: View, *, of_any_length: bool) -> Variable | None:
             kept = [a for a in range(v.ndim) if a not in reduced]
             dropped = not node.params["keepdims"] and len(kept) < v.ndim
             outside.multiply(dimshuffle(v, tuple(kept)) if dropped else v, e)
-    some = node.op is not sum or _is_finite(outside, view) or _has_elements(x, axes, view)
-    if not some and not of_any_length:
+    if not of_anything and not _is_finite(outside, view):
         return None
     inner = form.build() if outside.factors or outside.coefficient != 1 else None
     if inner is None or inner.broadcastable != x.broadcastable:
@@ -113,12 +119,6 @@ def _is_finite(form: Product, view: View) -> bool:
     """Whether a product is known to be finite, so that it is 0 times the sum of no terms."""
     scale = form.build() if form.factors else None
     return not form.factors or (scale is not None and view.ranges.is_finite(scale))
-
-
-def _has_elements(x: Variable, axes: Iterable[int], view: View) -> bool:
-    """Whether none of the axes can be empty."""
-    lengths = view.lengths.of(x)
-    return builtins.all(view.lengths.is_known(lengths[a]) and lengths[a] > 0 for a in axes)
 
 
 @canonicalize.computed(["dimshuffle"], example=lambda x: sum(x, axis=1).dimshuffle(0, "x"))

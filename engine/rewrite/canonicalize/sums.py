@@ -11,7 +11,7 @@ from engine.rewrite.scalars import like
 from engine.rewrite.sum import FAMILY as SUMS
 from engine.rewrite.sum import Sum
 from engine.rewrite.view import View
-from engine.types import DISCRETE, INTEGERS
+from engine.types import COMPLEX, DISCRETE, INTEGERS
 
 
 @canonicalize
@@ -41,6 +41,19 @@ def subtract_itself(x: Variable) -> Sides:
 @canonicalize.computed(SUMS, example=lambda x, y: (x + y) + (x + y))
 def collect_like_terms(node: Apply, view: View) -> Variable | None:
     """Equal terms of a sum are counted and its constants added: 2x + 3x is 5x."""
+    return None if node.out.dtype in COMPLEX else _counted(node, view)
+
+
+@canonicalize.computed(
+    SUMS, example=lambda x, y: (x + y) + (x + y), dtype="complex128", tags=[ERASES_NAN]
+)
+def collect_complex_terms(node: Apply, view: View) -> Variable | None:
+    """Equal terms are counted; a complex 2 makes NaN of infinities, where x + x does not."""
+    return _counted(node, view) if node.out.dtype in COMPLEX else None
+
+
+def _counted(node: Apply, view: View) -> Variable | None:
+    """The sum in normal form, if there is something to count and nothing goes away."""
     form = _sum(node, view)
     alike = form is not None and (form.merged or form.numbers > 1) and not form.cancelled
     return form.build() if form and alike else None
