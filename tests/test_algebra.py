@@ -158,6 +158,13 @@ CASES = """
     switch(c, 0, y) + switch(c, x, 0)       switch(c, x, y)
     exp(switch(c, 0.1, 0.2))                switch(c, 1.1051709180756477, 1.2214027581601699)
     2 * switch(c, 3.0, 1.0)                 switch(c, 6.0, 2.0)
+    switch(c, 1.0, 0.0) * x                 c * x
+    switch(c, exp(x), exp(y))               exp(switch(c, x, y))
+    switch(c, x * z, y * z)                 switch(c, x, y) * z
+    switch(c, exp(x), exp(f))               switch(c, exp(x), exp(f))
+    minimum(maximum(x, 1), 2)               clip(x, 1, 2)
+    maximum(minimum(x, 2), 1)               clip(x, 1, 2)
+    maximum(minimum(x, 1), 2)               maximum(minimum(x, 1), 2)
     # Signs
     abs(exp(x))                             exp(x)
     abs(max(x))                             abs(max(x))
@@ -278,7 +285,8 @@ MIXED = """
     -l+i+j  l-i-j  -(i+j)+l  i+i+l-j  c+-1*d  -l+u+i  l*i*j  l*2+i*2  l*i+l*j  i*l+j*l  u-l+u
     -(l*i)+i+j  cast(i,'int64')+cast(j,'int64')  cast(i,'int64')*j  ~u&~l  ~l|~u  ~u^~i  c&i  c|u
     maximum(u,0)  maximum(i,u)  i<u  u>-1  minimum(u,300)  switch(c,i,0)+switch(c,0,l)  i*u-u*i+l
-    eq(c,i)  eq(c,1)  neq(c,0)  c*i  c+i+c  c*c*i  sqr(c)*i  i*i*l  -(i*l)  -(c*i)  (i+1)*2-l  i//1+l  i%1+l
+    eq(c,i)  eq(c,1)  neq(c,0)  c*i  c+i+c  c*c*i  sqr(c)*i  i*i*l  -(i*l)  -(c*i)  (i+1)*2-l
+    i//1+l  i%1+l
 """
 
 
