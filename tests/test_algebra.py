@@ -161,6 +161,7 @@ CASES = """
     switch(c, 1.0, 0.0) * x                 c * x
     switch(c, exp(x), exp(y))               exp(switch(c, x, y))
     switch(c, x * z, y * z)                 switch(c, x, y) * z
+    switch(c, x - z, x - y)                 x - switch(c, z, y)
     switch(c, exp(x), exp(f))               switch(c, exp(x), exp(f))
     minimum(maximum(x, 1), 2)               clip(x, 1, 2)
     maximum(minimum(x, 2), 1)               clip(x, 1, 2)
@@ -171,6 +172,8 @@ CASES = """
     abs(u)                                  u
     abs(abs(i))                             abs(i)
     abs(sqr(i))                             abs(sqr(i))
+    abs(x) * abs(y)                         abs(y * x)
+    abs(i) * abs(j)                         abs(i) * abs(j)
     sgn(sgn(x))                             sgn(x)
     sgn(x) * abs(x)                         x
     sgn(i) * abs(i)                         sgn(i) * abs(i)
@@ -286,7 +289,10 @@ MIXED = """
     -(l*i)+i+j  cast(i,'int64')+cast(j,'int64')  cast(i,'int64')*j  ~u&~l  ~l|~u  ~u^~i  c&i  c|u
     maximum(u,0)  maximum(i,u)  i<u  u>-1  minimum(u,300)  switch(c,i,0)+switch(c,0,l)  i*u-u*i+l
     eq(c,i)  eq(c,1)  neq(c,0)  c*i  c+i+c  c*c*i  sqr(c)*i  i*i*l  -(i*l)  -(c*i)  (i+1)*2-l
-    i//1+l  i%1+l
+    i//1+l  i%1+l  sum(2*l)  -sum(-l)  sum(l*3-i)  sum(l*-5)  sum(2*i)  max(-i)  min(-l)  prod(-l)
+    sum(cast(i,'int64'))  sum(cast(u,'int8'))  sum(cast(c,'int32'))  max(cast(u,'int16'))  any(~c)
+    all(~(c|d))  argmax(-i)  argmin(-l)  argmax(cast(i,'float32'))  max(i+i)  max(3*i)  min(-u)
+    any(cast(i,'int64'))  sum(c*i)  prod(c)  max(relu(i))  all(isnan(i))  sum(i<1000)
 """
 
 
@@ -348,6 +354,31 @@ def test_every_pair_of_integers_keeps_its_value(text: str, dtype: str) -> None:
         (after,) = interpret(graph.outputs, values)
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
+
+
+HARD = [0.0, -0.0, np.nan, np.inf, -np.inf, 5.0, -5.0, 5.0, 1e-310, 1e308]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("argmax(-x, 1)", "argmin(-x, 1)", "argmax(cast(f, 'float64'), 1)", "max(-x, 1)"),
+        *("max(exp(x), 1)", "min(2 - x, 1)", "max(x * -2, 1)", "min(sqrt(abs(x)), 1)"),
+        *("max(cast(f, 'float64'), 1)", "max(x / -4, 1)", "min(floor(x), 1)", "max(max(x.T, 0))"),
+        *("any(neq(x, x), 1)", "max(exp(x) - 1, 1)", "sum(-x, 1)"),
+    ],
+)
+def test_folds_keep_ties_and_nan(text: str) -> None:
+    variables, out = parsed(text)
+    rng = np.random.default_rng(2)
+    drawn = rng.choice(HARD, (400, 4))
+    with np.errstate(all="ignore"):
+        values = {v: drawn.astype(v.dtype) for v in variables if v.name in {"x", "f"}}
+    (before,) = interpret([out], values)
+    graph = Graph(variables, [out])
+    assert len(optimize(graph, strict=True, check=True)) > 0
+    (after,) = interpret(graph.outputs, values)
+    np.testing.assert_allclose(after, before, rtol=1e-15)
 
 
 # Random expressions

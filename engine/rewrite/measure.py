@@ -11,7 +11,7 @@ from functools import cache
 
 from engine.expression import Apply, Variable
 from engine.op import Op
-from engine.rewrite.ranges import Ranges
+from engine.rewrite.ranges import MOVING, Ranges
 from engine.rewrite.scalars import number_of
 from engine.rewrite.shapes import is_layout
 from engine.types import DISCRETE
@@ -192,9 +192,17 @@ def _vanishes(v: Variable) -> bool:
 
 
 def _is_rounded(v: Variable) -> bool:
-    """Whether the expression is computed, and not just an input with its sign turned."""
+    """Whether the expression is computed, and not just chosen among inputs or turned in sign."""
     node = _origin(v)
-    return node is not None and (node.op.name != "neg" or _origin(node.inputs[0]) is not None)
+    if node is None:
+        return False
+    first, last = CHOOSING.get(node.op.name, (0, 0))
+    chosen = node.inputs[first:last]
+    return not chosen or any(_origin(x) is not None for x in chosen)
+
+
+CHOOSING = {"neg": (0, 1), **{name: MOVING[name] for name in ("max", "min", "switch")}}
+"""Ops that round nothing, and the places of what they choose among."""
 
 
 def _is_near(terms: Sequence[Variable]) -> bool:

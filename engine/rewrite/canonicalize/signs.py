@@ -77,6 +77,12 @@ def size_times_sign(x: Variable) -> Sides:
     return sgn(x) * abs(x), x
 
 
+@canonicalize(only=FLOATS)
+def size_of_product(x: Variable, y: Variable) -> Sides:
+    """The product of sizes is the size of the product, one sign to drop in place of two."""
+    return abs(x) * abs(y), abs(x * y)
+
+
 @canonicalize(only=COMPLEX, dtype="complex128")
 def conjugate_twice(x: Variable) -> Sides:
     """Turned twice, the sign of the imaginary part is as before."""
