@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -53,7 +52,7 @@ def fold_one_element(node: Apply, view: View) -> Variable | None:
     if node.op is mean and x.dtype in COMPLEX:
         return None  # infinity divided by a complex 1 has a NaN in it
     if x.dtype != node.out.dtype:
-        if node.params.get("acc_dtype") is not None:
+        if node.params.get("acc_dtype") is not None or x.dtype in COMPLEX:
             return None
         x = cast(x, node.out.dtype)
     if node.params["keepdims"] or not axes:

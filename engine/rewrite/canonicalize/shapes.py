@@ -7,8 +7,9 @@ import numpy as np
 from engine.expression import OPS, Apply, Constant, Variable
 from engine.op import Op
 from engine.ops.axes import addbroadcast, unbroadcast
+from engine.ops.exponential import exp
 from engine.ops.joining import stack
-from engine.ops.logic import fill
+from engine.ops.logic import cast, fill
 from engine.ops.products import dot
 from engine.ops.ranges import arange, positions
 from engine.ops.reductions import count, sum
@@ -55,6 +56,18 @@ def shape_without_computing(node: Apply, view: View) -> Variable | None:
     inputs[first:last] = [shape_source(v, view) for v in inputs[first:last]]
     changed = any(v is not x for v, x in zip(inputs, node.inputs, strict=True))
     return node.op.apply(inputs, node.params).out if changed else None
+
+
+@canonicalize.computed(["fill"], example=lambda x, y: fill(exp(x), sum(y)))
+def shape_of_what_is_read(node: Apply, view: View) -> Variable | None:
+    """What is computed of one tensor alone has that one's shape, without fail."""
+    model, value = node.inputs
+    if model.owner is None or not (model.owner.op.is_elementwise or model.owner.op is cast):
+        return None
+    read = [v for v in model.owner.inputs if number_of(v) is None]
+    if len(read) != 1 or read[0].broadcastable != model.broadcastable:
+        return None
+    return fill(read[0], value)
 
 
 @canonicalize.computed(
