@@ -12,7 +12,7 @@ from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import ERASES_NAN
 from engine.rewrite.scalars import like
 from engine.rewrite.view import View
-from engine.types import FLOATS
+from engine.types import FLOATS, INTEGERS
 
 
 def is_never_negative(x: Variable, view: View) -> bool:
@@ -107,7 +107,7 @@ def power_minus_two(x: Variable) -> Sides:
     return x**-2, inv(sqr(x))
 
 
-@canonicalize
+@canonicalize(only=FLOATS | INTEGERS)
 def one_to_a_power(x: Variable) -> Sides:
     """One stays one."""
     return pow(1, x), like(x, 1)
