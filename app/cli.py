@@ -129,6 +129,12 @@ def parser() -> argparse.ArgumentParser:
     ops = commands.add_parser("ops", help="Name the ops by category, or explain one.")
     ops.add_argument("name", nargs="?", metavar="NAME", help="An op, by any of its names.")
     ops.set_defaults(command=show_ops)
+
+    laws = commands.add_parser("laws", help="Name the laws of rewriting by phase, or explain some.")
+    laws.add_argument(
+        "name", nargs="?", metavar="NAME", help="A law, or a phase or tag for all of its laws."
+    )
+    laws.set_defaults(command=show_laws)
     return top
 
 
@@ -208,6 +214,20 @@ def show_ops(options: argparse.Namespace) -> None:
             width = max(len(c["op"]) for c in shown)
             for card in sorted(shown, key=lambda c: str(c["op"])):
                 print(f"  {card['op']:{width}}  {card['doc']}")
+
+
+def show_laws(options: argparse.Namespace) -> None:
+    """`wiregrad laws`"""
+    from engine.rewrite import PIPELINE, documentation, labelled
+
+    if options.name is not None:
+        print("\n\n".join(map(documentation, labelled(options.name))))
+        return
+    for phase in PIPELINE:
+        print(f"\n{phase.name}: {phase.purpose}")
+        width = max(len(rule.name) for rule in phase.rules)
+        for rule in sorted(phase.rules, key=lambda rule: rule.name):
+            print(f"  {rule.name:{width}}  {rule.why}")
 
 
 def port(text: str) -> int:

@@ -11,15 +11,14 @@ stabilize: log_of_one_plus_exp: log(1 + exp(x))  →  softplus(x)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import engine.rewrite.canonicalize
 import engine.rewrite.merge
 import engine.rewrite.specialize
 import engine.rewrite.stabilize  # noqa: F401 -- these declare the rules
 from engine.config import config
-from engine.errors import ParameterError
 from engine.graph import Graph
+from engine.rewrite.catalogue import check_labels, documentation, labelled, labels, refuse_unknown
 from engine.rewrite.driver import Driver
 from engine.rewrite.explain import Account, accounts
 from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
@@ -44,6 +43,8 @@ __all__ = [
     "Rule",
     "Wire",
     "accounts",
+    "documentation",
+    "labelled",
     "laws",
     "optimize",
     "page",
@@ -80,9 +81,9 @@ def optimize(
 
     Raises ParameterError for a name that is none.
     """
-    _known("phase", {stop_after} if stop_after else (), [phase.name for phase in PIPELINE])
+    refuse_unknown("phase", {stop_after} if stop_after else (), [phase.name for phase in PIPELINE])
     out, back = set(exclude), set(include)
-    _known("rule, tag or phase", out | back, _names())
+    check_labels(out | back)
     if config.strict_rewrites if strict is None else strict:
         out |= {ERASES_NAN, SHOWS_NAN, HIDES_ERROR}
     driver = Driver(
@@ -96,29 +97,8 @@ def optimize(
     )
     rules: list[Rule] = []
     for phase in PIPELINE:
-        rules += [r for r in phase.rules if not _labels(r) & out or _labels(r) & back]
+        rules += [r for r in phase.rules if not labels(r) & out or labels(r) & back]
         driver.run(phase.name, rules)
         if phase.name == stop_after:
             break
     return driver.film
-
-
-def _labels(rule: Rule) -> set[str]:
-    return {rule.name, rule.phase, *rule.tags}
-
-
-def _names() -> set[str]:
-    return set[str]().union(*map(_labels, RULES.values()))
-
-
-def _known(what: str, names: Iterable[str], among: Iterable[str]) -> None:
-    choices = list(among)
-    for name in sorted(set(names).difference(choices)):
-        close = " or ".join(get_close_matches(name, choices))
-        few = f"There are {', '.join(choices)}." if len(choices) < 10 else None
-        raise ParameterError(
-            f"There is no {what} {name!r}.",
-            expected=", ".join(sorted(choices)),
-            got=name,
-            hint=f"Did you mean {close}?" if close else few,
-        )

@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 
 from app import __version__, cli, settings
 from engine import gallery
+from engine.rewrite import RULES
 from tests.app.talk import PATIENCE, Tab
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +84,18 @@ def test_ops_are_named_by_category_and_explained() -> None:
     assert refused.startswith("wiregrad: There is no op called 'softmx': softmax")
 
 
+def test_laws_are_named_by_phase_and_explained() -> None:
+    listed, _ = wiregrad("laws")
+    assert all(re.search(rf"^  {name} +\S", listed, re.M) for name in RULES)
+    law, _ = wiregrad("laws", "log_of_one_plus_exp")
+    assert law.startswith("stabilize: log_of_one_plus_exp\n  ")
+    assert law.endswith("    log(1 + exp(x))\n  → softplus(x)\n")
+    tagged, _ = wiregrad("laws", "erases_nan")
+    assert "x / x\n  → fill(x, 1.0)" in tagged
+    _, refused = wiregrad("laws", "log_of_one", code=2)
+    assert refused.startswith("wiregrad: There is no rule, tag or phase 'log_of_one'.")
+
+
 def test_version() -> None:
     assert wiregrad("--version")[0].strip() == f"wiregrad {__version__}"
 
@@ -90,7 +103,7 @@ def test_version() -> None:
 def test_every_option_is_documented() -> None:
     top = cli.parser()
     choices = next(a.choices for a in top._actions if isinstance(a.choices, dict))
-    assert set(choices) == {"run", "explain", "list", "ops"}
+    assert set(choices) == {"run", "explain", "list", "ops", "laws"}
     for parser in (top, *choices.values()):
         for action in parser._actions:
             if action.choices is not choices:
