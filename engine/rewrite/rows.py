@@ -144,46 +144,69 @@ DEPTH = 16
 
 def surplus(x: Variable, steps: Variable) -> int | None:
     """How many more rows x has than a loop takes steps, None where that is not known."""
+    return _surplus(x, steps)[0]
+
+
+def is_long_enough(x: Variable, steps: Variable) -> bool:
+    """Whether a loop surely finds a row of x for each of its steps."""
+    least = _surplus(x, steps)[1]
+    return least is not None and least >= 0
+
+
+def _surplus(x: Variable, steps: Variable) -> tuple[int | None, int | None]:
+    """How many more rows than steps there are: exactly, and at least."""
     cut = 0
+    capped: int | None = None  # what was left out of rows that were cut down to the steps
+    lengths = _least_of(steps)
+
+    def found(more: int, exact: bool = True) -> tuple[int | None, int | None]:
+        if capped is None:
+            return more if exact else None, more
+        return (-capped, -capped) if more >= 0 else (None, None)
+
     for _ in range(DEPTH):
-        if _counts(steps, x):
-            return -cut
+        if x in lengths:
+            return found(-cut, exact=_is_length(steps))
         count, length = known_value(steps), x.type.shape[0]
         if count is not None and length is not None:
-            return length - int(count) - cut
+            return found(length - int(count) - cut)
         node = x.owner
         if node is None:
-            return None
+            break
         match node.op.name:
             case "scan":
                 loop = Loop(**node.params)
                 if loop.until or loop.kept(x.index) or not is_same(node.inputs[0], steps):
-                    return None
-                return loop.depths[x.index] - cut
+                    break
+                return found(loop.depths[x.index] - cut)
+            case "subtensor" if node.params["index"] == ((None, WIRED, None),):
+                if node.inputs[1] is not steps or capped is not None:
+                    break
+                capped, cut = cut, 0
             case "subtensor":
-                own = _cut(node, steps)
+                own = _cut(node)
                 if own is None:
-                    return None
+                    break
                 cut += own
             case "dimshuffle" if node.params["pattern"][0] != 0:
-                return None
+                break
             case name if name in FOLDS and node.out.ndim < node.inputs[0].ndim:
                 if 0 in normalize_axes(node.params["axis"], node.inputs[0].ndim):
-                    return None
+                    break
             case "dot" if node.inputs[0].ndim < 2:
-                return None
-            case "dot" | "dimshuffle" | "increase_at" | "assign_at" | "cast":
+                break
+            case "softmax" | "logsoftmax" | "dot" | "dimshuffle" | "increase_at" | "assign_at":
                 pass
-            case _ if node.op.is_elementwise:
+            case _ if node.op.is_elementwise or node.op.name == "cast":
                 long = [v for v in node.inputs if v.ndim == x.ndim and not v.broadcastable[0]]
                 if not long:
-                    return None
+                    break
                 x = long[0]
                 continue
             case _:
-                return None
+                break
         x = node.inputs[0]
-    return None
+    return None, None
 
 
 def is_same(x: Variable, y: Variable) -> bool:
@@ -194,16 +217,34 @@ def is_same(x: Variable, y: Variable) -> bool:
     return values[0] is not None and values[1] is not None and int(values[0]) == int(values[1])
 
 
-def _counts(steps: Variable, x: Variable) -> bool:
-    """Whether the number of steps is that of the rows of x."""
-    node = steps.owner
+def _least_of(steps: Variable) -> list[Variable]:
+    """The tensors of which the shortest, or the only one, has so many rows."""
+    found: list[Variable] = []
+    waiting = [steps]
+    for _ in range(DEPTH):
+        if not waiting:
+            break
+        node = waiting.pop().owner
+        if node is None:
+            continue
+        if node.op.name == "minimum":
+            waiting += node.inputs
+        elif _is_length(node.out):
+            shape = node.inputs[0].owner
+            found += shape.inputs if shape is not None else ()
+    return found
+
+
+def _is_length(v: Variable) -> bool:
+    """Whether this is the length of the first axis of something."""
+    node = v.owner
     if node is None or node.op.name != "subtensor" or node.params["index"] != (0,):
         return False
     shape = node.inputs[0].owner
-    return shape is not None and shape.op.name == "shape" and shape.inputs[0] is x
+    return shape is not None and shape.op.name == "shape"
 
 
-def _cut(node: Apply, steps: Variable) -> int | None:
+def _cut(node: Apply) -> int | None:
     """How many rows a part leaves out, None where that is not known."""
     index = node.params["index"]
     if not index or not isinstance(index[0], tuple) or node.inputs[0].ndim < 1:
@@ -223,15 +264,3 @@ def walked_rows(x: Variable, steps: Variable, *, reverse: bool) -> Variable:
     if surplus(x, steps) != 0:
         x = x[:steps]
     return x[::-1] if reverse else x
-
-
-def is_long_enough(x: Variable, steps: Variable) -> bool:
-    """Whether a loop surely finds a row of x for each of its steps."""
-    more = surplus(x, steps)
-    if more is not None:
-        return more >= 0
-    node = steps.owner  # the least of several lengths
-    if node is None or node.op.name != "minimum":
-        return False
-    return any(is_long_enough(x, v) for v in node.inputs)
-

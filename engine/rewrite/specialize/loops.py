@@ -40,6 +40,7 @@ def compute_all_steps_before(node: Apply, view: View) -> Replacement:
     rows = dict(zip(loop.elements, walked, strict=True))
     if not all(_is_row_of(v, x) for v, x in rows.items()):
         return None
+    loop = _gathered(loop)
     needed = certain(loop.block.outputs)
     order = loop.block.applies()
     made: dict[Variable, Apply] = {}
@@ -70,6 +71,67 @@ def compute_all_steps_before(node: Apply, view: View) -> Replacement:
 def _recurrent(x: Variable) -> Variable:
     row, last = row_of(x), row_of(x)
     return loop(x, exp(row) * last + row, last=last, row=row)[0]
+
+
+def _gathered(loop: Loop) -> Loop:
+    """The loop with, in each of its sums, what depends on no state added up first."""
+    given = {*loop.elements, *loop.constants}
+    free = set(given)
+    for node in loop.block.applies():
+        if _is_all_given(node, free):
+            free.update(node.outputs)
+    count = _reads(loop)
+    inside: set[Variable] = set()
+    sums: dict[Variable, tuple[list[Variable], list[Variable]]] = {}
+    for node in reversed(loop.block.applies()):
+        top = node.outputs[0]
+        if node.op.name != "add" or top in free or top in inside:
+            continue
+        terms, parts = _terms(top, count)
+        inside.update(parts)
+        first = [v for v in terms if v in free or isinstance(v, Constant)]
+        rest = [v for v in terms if v not in first]
+        if len(first) > 1 and rest and all(v.dtype == top.dtype for v in terms):
+            sums[top] = first, rest
+    if not sums:
+        return loop
+    new: dict[Variable, Variable] = {}
+    for node in loop.block.applies():
+        if node.outputs[0] in sums:
+            first, rest = ([new.get(v, v) for v in part] for part in sums[node.out])
+            total = OPS["add"](OPS["add"](*first), *rest)
+            if total.broadcastable == node.out.broadcastable:
+                new[node.out] = total
+        elif any(v in new for v in node.inputs):
+            copy = node.op.apply([new.get(v, v) for v in node.inputs], node.params)
+            copy.origins, copy.line = node.origins, node.line
+            new.update(zip(node.outputs, copy.outputs, strict=True))
+    outputs = tuple(new.get(v, v) for v in loop.block.outputs)
+    return replace(loop, block=Block(loop.block.inputs, outputs))
+
+
+def _reads(loop: Loop) -> dict[Variable, int]:
+    """How often each variable of a body is read."""
+    count: dict[Variable, int] = {}
+    for v in (*(v for n in loop.block.applies() for v in n.inputs), *loop.block.outputs):
+        count[v] = count.get(v, 0) + 1
+    return count
+
+
+def _terms(v: Variable, count: Mapping[Variable, int]) -> tuple[list[Variable], list[Variable]]:
+    """What a sum adds up, and the sums that are parts of it, which nothing else reads."""
+    terms: list[Variable] = []
+    parts: list[Variable] = []
+    waiting = [v]
+    while waiting:
+        part = waiting.pop()
+        is_sum = part.owner is not None and part.owner.op.name == "add" and part.dtype == v.dtype
+        if part.owner is not None and is_sum and (part is v or count[part] == 1):
+            parts.append(part)
+            waiting += reversed(part.owner.inputs)
+        else:
+            terms.append(part)
+    return terms, parts
 
 
 def _is_row_of(v: Variable, x: Variable) -> bool:
@@ -139,24 +201,14 @@ def _projected(x: Variable) -> Variable:
 
 
 def _sums(loop: Loop) -> dict[int, list[Variable]]:
-    """The states that only add something up, of which the last row is read: what they add."""
-    count: dict[Variable, int] = {}
-    for v in (*(v for n in loop.block.applies() for v in n.inputs), *loop.block.outputs):
-        count[v] = count.get(v, 0) + 1
+    """The states that only add something up, and what they add in a step."""
+    count = _reads(loop)
     found = {}
     for i, taps in enumerate(loop.taps):
-        (last, *more), new = loop.past[i], loop.results[i]
-        if taps != (-1,) or more or loop.kept(i) != 1 or count.get(last) != 1:
+        last, new = loop.past[i][0], loop.results[i]
+        if taps != (-1,) or loop.kept(i) > 1 or count.get(last) != 1 or count[new] > 1:
             continue
-        terms: list[Variable] = []
-        waiting = [new] if count[new] == 1 else []
-        while waiting:
-            v = waiting.pop()
-            is_sum = v.owner is not None and v.owner.op.name == "add" and count[v] == 1
-            if is_sum and v.dtype == new.dtype and v.owner is not None:
-                waiting += v.owner.inputs
-            else:
-                terms.append(v)
+        terms, _ = _terms(new, count)
         added = [v for v in terms if v is not last]
         same = any(v in loop.constants or isinstance(v, Constant) for v in added)
         if added and len(added) < len(terms) and not same:
@@ -226,7 +278,7 @@ class _After:
         """The results of the smaller loop, and the chosen ones after it."""
         loop = self.loop
         new = [v for v in self.read if v not in self.sequence and self._place(v) is None]
-        if not self._pays(new):
+        if not self._pays(new) or not all(self._can_be_summed(i, new) for i in self.chosen):
             return None
         taken = [self.sequence[v] for v in self.read if v in self.sequence]
         whole = bool(self.stay or new)
@@ -256,6 +308,14 @@ class _After:
             if self.loop.results[i] is v and not self.loop.kept(i):
                 return i
         return None
+
+    def _can_be_summed(self, i: int, new: Sequence[Variable]) -> bool:
+        """Whether all rows of a sum, where they are wanted, follow from rows that are there."""
+        if not self.is_sum[i] or self.loop.kept(i):
+            return True
+        own, total = self.chosen[i], self.loop.past[i][0]
+        fits = all(v.broadcastable == total.broadcastable and v not in new for v in own)
+        return fits and total.dtype != "bool" and not any(v in self.products for v in own)
 
     def _pays(self, new: Sequence[Variable]) -> bool:
         """Whether the loop has less to do, and what it keeps takes no more room than its rows do.
@@ -297,6 +357,8 @@ class _After:
             (v,) = own
             kept = self.loop.kept(i)
             return rows[v][-kept:] if kept else rows[v]
+        if not self.loop.kept(i):
+            return self._running_sum(i, [rows[v] for v in own])
         total = self.first[i][-1]
         for term in own:
             product = self.products.get(term)
@@ -307,3 +369,12 @@ class _After:
             assert added is not None
             total = total + (added if added.dtype == total.dtype else OPS["cast"](added, total.dtype))
         return stack([total])
+
+    def _running_sum(self, i: int, terms: Sequence[Variable]) -> Variable:
+        """All rows of a state to which the sum of the terms is added in each step."""
+        first = self.first[i]
+        added = terms[0] if len(terms) == 1 else OPS["add"](*terms)
+        if added.dtype != first.dtype:
+            added = OPS["cast"](added, first.dtype)
+        rows = OPS["cumsum"](OPS["join"]([first, added], axis=0), axis=0)
+        return rows if rows.dtype == first.dtype else OPS["cast"](rows, first.dtype)
