@@ -176,8 +176,8 @@ def hazard(node: Apply, ranges: Ranges) -> int:
         case "add" | "sub" if _is_near(node.inputs):
             return 2
         case "add" | "sub":
-            # What was rounded may cancel: 1 - sigmoid(x).
-            return int(any(_is_rounded(v) for v in node.inputs))
+            # What was rounded may cancel: 1 - sigmoid(x).  Integers are not rounded.
+            return int(node.out.dtype not in DISCRETE and any(_is_rounded(v) for v in node.inputs))
         case "log" if _is_one_of(node.inputs[0], "sqr", "prod"):
             return HAZARDS["log"] + 1  # which overflow or vanish before it
         case "true_div" | "inv" if _vanishes(node.inputs[-1]):

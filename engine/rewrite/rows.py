@@ -59,7 +59,8 @@ def _on_all_rows(node: Apply, inputs: list[Variable], are_rows: list[bool]) -> V
         return op.apply([_led(v, rank) if rows else v for v, rows in pairs], params).out
     match op.name:
         case "dot":
-            return _dot(*inputs, *are_rows)
+            (x, y), (x_rows, y_rows) = inputs, are_rows
+            return _dot(x, y, x_rows, y_rows)
         case "batched_matmul":
             pairs = zip(inputs, are_rows, strict=True)
             return op.apply([_led(v, rank) if rows else v for v, rows in pairs], params).out

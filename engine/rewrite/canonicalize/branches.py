@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.expression import OPS, Apply, Constant, Variable
 from engine.ops.control import ifelse
 from engine.ops.exponential import exp
-from engine.ops.logic import fill
+from engine.ops.logic import fill, invert
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.scalars import like, number_of
 from engine.rewrite.view import View
@@ -23,6 +23,58 @@ def choose_at_once(node: Apply, view: View) -> Variable | None:
     else:
         return None
     return chosen if chosen.broadcastable == node.out.broadcastable else None
+
+
+@canonicalize.computed(
+    ["ifelse"], example=lambda x, y: ifelse(_any(x), ifelse(_any(x), x, y), exp(y))
+)
+def choice_within_a_choice(node: Apply, view: View) -> Variable | None:
+    """In a branch the condition is known: what it chooses there again is chosen already."""
+    condition, *branches = node.inputs
+    new = [
+        v.owner.inputs[port] if _is_choice(v, condition) and v.owner is not None else v
+        for port, v in enumerate(branches, start=1)
+    ]
+    if all(a is b for a, b in zip(new, branches, strict=True)):
+        return None
+    out = ifelse(condition, *new)
+    return out if out.type == node.out.type else None
+
+
+def _is_choice(v: Variable, condition: Variable) -> bool:
+    return v.owner is not None and v.owner.op is ifelse and v.owner.inputs[0] is condition
+
+
+@canonicalize.computed(["ifelse"], example=lambda x, y: ifelse(invert(_any(x)), x, exp(y)))
+def choose_the_other_way_round(node: Apply, view: View) -> Variable | None:
+    """Where something does not hold, the other branch is taken where it does."""
+    condition, then, other = node.inputs
+    negated = condition.owner is not None and condition.owner.op is invert
+    if not negated or condition.owner is None or condition.dtype != "bool":
+        return None
+    return ifelse(condition.owner.inputs[0], other, then)
+
+
+@canonicalize.computed(["ifelse"], example=lambda x, y: ifelse(_any(x), exp(x), exp(y)))
+def choose_before_computing(node: Apply, view: View) -> Variable | None:
+    """What is done in both branches is done once, to what the choice gives."""
+    condition, *branches = node.inputs
+    first, second = (v.owner for v in branches)
+    if first is None or second is None or first is second:
+        return None
+    same = first.op is second.op and first.params == second.params
+    if not same or not first.op.is_elementwise or any(map(view.is_shared, branches)):
+        return None
+    pairs = list(zip(first.inputs, second.inputs, strict=True))
+    differ = [k for k, (a, b) in enumerate(pairs) if a is not b]
+    if len(differ) != 1:
+        return None
+    a, b = pairs[differ[0]]
+    if (a.dtype, a.broadcastable) != (b.dtype, b.broadcastable):
+        return None
+    inputs = [x for x, _ in pairs]
+    inputs[differ[0]] = ifelse(condition, a, b)
+    return first.op.apply(inputs, first.params).out
 
 
 @canonicalize.computed(["add"], example=lambda x, y: _either(x, y))
@@ -46,6 +98,10 @@ def _is_zero(v: Variable) -> bool:
     return number is not None and number == 0
 
 
+def _any(x: Variable) -> Variable:
+    return OPS["sum"](x) > 0
+
+
 def _either(x: Variable, y: Variable) -> Variable:
-    condition, zeros = OPS["sum"](x) > 0, like(x, 0)
+    condition, zeros = _any(x), like(x, 0)
     return ifelse(condition, exp(x), zeros) + ifelse(condition, zeros, x * y)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from engine.expression import OPS, Apply, Block, Constant, Variable, certain, leaves, substitute
+from engine.known import known_value
+from engine.ops.blocks import op_from_graph
 from engine.ops.exponential import exp
 from engine.ops.indexing import subtensor
+from engine.ops.joining import stack
 from engine.ops.loop import Loop
+from engine.ops.shape import shape
 from engine.rewrite.examples import loop, row_of
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import DROPS_ROWS, HIDES_ERROR, Replacement
@@ -170,3 +175,190 @@ def drop_unread_results(node: Apply, view: View) -> Replacement:
     inputs = [*elements.values(), *(first[i] for i in states), *fixed.values()]
     rows = dict(zip(order, smaller.run(node.inputs[0], inputs), strict=True))
     return [rows.get(i, v) for i, v in enumerate(node.outputs)]
+
+
+@canonicalize.computed(["scan"], example=lambda x: _fixed_state(x))
+def state_that_never_changes(node: Apply, view: View) -> Replacement:
+    """A state that stays as it was is the same in every step, and needs no rows."""
+    loop = Loop(**node.params)
+    still = [
+        i
+        for i, taps in enumerate(loop.taps)
+        if taps == (-1,) and loop.results[i] is loop.past[i][0]
+        and (loop.kept(i) == 1 or not view.readers(node.outputs[i]))
+    ]  # fmt: skip
+    if not still:
+        return None
+    _, first, _ = loop.split(node.inputs[1:])
+    value = {i: first[i][-1] for i in still}
+    if any(v.broadcastable != loop.past[i][0].broadcastable for i, v in value.items()):
+        return None
+    inner = [loop.past[i][0] for i in still]
+    rows = _without_states(node, loop, still, loop.block.outputs, inner, list(value.values()))
+    return [
+        rows[i] if i in rows else stack([value[i]]) if loop.kept(i) else v
+        for i, v in enumerate(node.outputs)
+    ]
+
+
+def _without_states(
+    node: Apply,
+    loop: Loop,
+    left_out: Sequence[int],
+    outputs: Sequence[Variable],
+    inside: Sequence[Variable] = (),
+    outside: Sequence[Variable] = (),
+) -> dict[int, Variable]:
+    """The results of the loop without some of its states, by their old numbers.
+
+    outputs: of the body, those of the states that are left out among them.
+    inside, outside: what the body is given besides, there and out here.
+    """
+    walked, first, constants = loop.split(node.inputs[1:])
+    stay = [i for i in range(len(loop.results)) if i not in left_out]
+    states = [i for i in stay if i < len(loop.taps)]
+    if not stay:
+        return {}
+    ends = outputs[len(loop.results) :]
+    past = (v for i in states for v in loop.past[i])
+    smaller = replace(
+        loop,
+        block=Block(
+            (*loop.elements, *past, *loop.constants, *inside),
+            (*(outputs[i] for i in stay), *ends),
+        ),
+        taps=tuple(loop.taps[i] for i in states),
+        keep=tuple(loop.kept(i) for i in stay),
+    )
+    inputs = [*walked, *(first[i] for i in states), *constants, *outside]
+    return dict(zip(stay, smaller.run(node.inputs[0], inputs), strict=True))
+
+
+def _fixed_state(x: Variable) -> Variable:
+    row, last, still = row_of(x), row_of(x), row_of(x)
+    body = Block((row, last, still), (last + row * exp(still), still))
+    first = stack([OPS["sum"](x, axis=0)])
+    loop = Loop(body, sequences=1, taps=((-1,), (-1,)))
+    return loop.run(OPS["shape"](x)[0], [x, first, first])[0]
+
+
+STATES = 32
+"""Loops with more states are not searched for equal ones."""
+
+
+@canonicalize.computed(["scan"], example=lambda x: _twice(x))
+def keep_equal_states_once(node: Apply, view: View) -> Replacement:
+    """Two states that start alike and change alike are one."""
+    loop = Loop(**node.params)
+    _, first, _ = loop.split(node.inputs[1:])
+    if not 1 < len(first) <= STATES:
+        return None
+    for i, j in combinations(range(len(first)), 2):
+        same = (loop.taps[i], loop.kept(i)) == (loop.taps[j], loop.kept(j))
+        if not same or not _is_equal(first[i], first[j]) or loop.until:
+            continue
+        known = dict(zip(loop.past[j], loop.past[i], strict=True))
+        if any(a.broadcastable != b.broadcastable for a, b in known.items()):
+            continue
+        outputs = substitute(loop.block.outputs, known)
+        given = loop.block.inputs
+        if outputs[i] is not outputs[j] and (
+            Block(given, (outputs[i],)) != Block(given, (outputs[j],))
+        ):
+            continue
+        rows = _without_states(node, loop, [j], outputs)
+        return [rows[i if k == j else k] for k in range(len(loop.results))]
+    return None
+
+
+def _is_equal(x: Variable, y: Variable) -> bool:
+    if isinstance(x, Constant) and isinstance(y, Constant):
+        return x.identity == y.identity
+    return x is y
+
+
+def _twice(x: Variable) -> Variable:
+    row, last, other = row_of(x), row_of(x), row_of(x)
+    body = Block((row, last, other), (exp(row) * last, exp(row) * other))
+    first = OPS["ones_like"](x[:1])
+    loop = Loop(body, sequences=1, taps=((-1,), (-1,)))
+    rows, again = loop.run(OPS["shape"](x)[0], [x, first, first])
+    return rows + again
+
+
+OPENED_STEPS = 4
+OPENED_APPLIES = 16
+"""The most steps of a loop that is written out, and what it may then become."""
+
+
+@canonicalize.computed(["scan"], example=lambda x: _short(x))
+def write_out_short_loops(node: Apply, view: View) -> Replacement:
+    """A loop of a few short steps costs more than the steps, which are the same without it."""
+    loop = Loop(**node.params)
+    known = known_value(node.inputs[0])
+    if known is None or loop.until or not 0 <= int(known) <= OPENED_STEPS:
+        return None
+    count = int(known)
+    work = len(loop.block.applies())
+    plain = len(loop.results) > len(loop.taps)
+    if (count > 1 and count * work > OPENED_APPLIES) or (not count and plain):
+        return None
+    walked, first, constants = loop.split(node.inputs[1:])
+    if any(x.type.shape[0] is None or x.type.shape[0] < count for x in walked):
+        return None
+    traces: list[list[Variable]] = [
+        [x[k] for k in range(depth)] for x, depth in zip(first, loop.depths, strict=False)
+    ]
+    traces += [[] for _ in loop.results[len(first) :]]
+    for t in range(count):
+        at = count - 1 - t if loop.backwards else t
+        past = [traces[i][k] for i, taps in enumerate(loop.taps) for k in taps]
+        given = [*(x[at] for x in walked), *past, *constants]
+        assert op_from_graph.expand is not None
+        new = op_from_graph.expand(*given, block=loop.block)
+        for trace, v in zip(traces, new, strict=True):
+            trace.append(v)
+    return [stack(trace[-loop.kept(i) :]) for i, trace in enumerate(traces)]
+
+
+def _short(x: Variable) -> Variable:
+    row, last = Variable(x.type), Variable(x.type)
+    body = Block((row, last), (exp(row) * last,))
+    return Loop(body, sequences=1, taps=((-1,),)).run(Constant(2), [stack([x, x]), stack([x])])[0]
+
+
+@canonicalize.computed(["subtensor"], example=lambda x, y: stack([x, exp(y)])[-1])
+def read_one_of_stacked(node: Apply, view: View) -> Variable | None:
+    """One of several that are stacked is read where it is, and not from the stack."""
+    whole, index = node.inputs[0].owner, node.params["index"]
+    if whole is None or not index or not isinstance(index[0], int):
+        return None
+    at, rest = index[0], index[1:]
+    if whole.op is stack and whole.params["axis"] == 0:
+        if not -len(whole.inputs) <= at < len(whole.inputs):
+            return None
+        row = whole.inputs[at]
+    elif whole.op.name == "dimshuffle" and whole.params["pattern"][0] is None and at in (0, -1):
+        row = whole.inputs[0].dimshuffle(
+            *(("x" if a is None else a) for a in whole.params["pattern"][1:])
+        )
+    else:
+        return None
+    if not rest:
+        return row
+    return subtensor.apply([row, *node.inputs[1:]], {"index": rest}).out
+
+
+@canonicalize.computed(["shape"], example=lambda x: shape(_fixed_state(x)), tags=[HIDES_ERROR])
+def shape_of_a_state(node: Apply, view: View) -> Variable | None:
+    """How many rows a loop gives is known before it runs; each is as large as the first."""
+    trace = node.inputs[0]
+    if trace.owner is None or trace.owner.op.name != "scan":
+        return None
+    loop = Loop(**trace.owner.params)
+    if loop.until or trace.index >= len(loop.taps) or loop.kept(trace.index):
+        return None
+    steps, inputs = trace.owner.inputs[0], trace.owner.inputs[1:]
+    first = shape(loop.split(inputs)[1][trace.index])
+    rows = OPS["cast"](steps, "int64") + loop.depths[trace.index]
+    return stack([rows, *(first[axis] for axis in range(1, trace.ndim))])

@@ -367,7 +367,9 @@ class _After:
             elif term in rows:
                 added = sum_of_rows(rows[term], total.dtype)
             assert added is not None
-            total = total + (added if added.dtype == total.dtype else OPS["cast"](added, total.dtype))
+            total = total + (
+                added if added.dtype == total.dtype else OPS["cast"](added, total.dtype)
+            )
         return stack([total])
 
     def _running_sum(self, i: int, terms: Sequence[Variable]) -> Variable:
