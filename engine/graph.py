@@ -6,7 +6,7 @@ A `Graph` is a private copy of an expression, and is what rewrites change and co
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import networkx as nx
@@ -139,18 +139,23 @@ class Graph:
         some = list(itertools.islice(self.network.successors(source), 2))
         return len(some) > 1 or any(self.network.number_of_edges(source, r) > 1 for r in some)
 
-    def left_unread(self, old: Variable, new: Variable) -> list[Apply]:
-        """The applies that nothing would read any more if `old` became the expression `new`."""
-        kept = {v.owner for n in walk([new], stop=self._held) for v in n.inputs} | {new.owner}
+    def left_unread(self, new: Mapping[Variable, Variable]) -> list[Apply]:
+        """The applies that nothing would read any more if results of one became expressions.
+
+        new: these, by the result in whose place each would come.
+        """
+        fresh = walk(list(new.values()), stop=self._held)
+        kept = {v.owner for n in fresh for v in n.inputs} | {v.owner for v in new.values()}
         dead: dict[Apply, None] = {}
-        if old.owner is None or any(v is not old and self.clients(v) for v in old.owner.outputs):
+        owner = next(iter(new)).owner
+        if owner is None or any(v not in new and self.clients(v) for v in owner.outputs):
             return []
-        stack = [old.owner]
+        stack = [owner]
         while stack:
             node = stack.pop()
             if node in kept or node in dead or node not in self.network:
                 continue
-            if node is old.owner or all(r in dead for r in self.network.successors(node)):
+            if node is owner or all(r in dead for r in self.network.successors(node)):
                 dead[node] = None
                 stack.extend(v.owner for v in node.inputs if v.owner is not None)
         return list(dead)

@@ -201,21 +201,25 @@ class Driver:
     ) -> list[Apply] | None:
         """Replace the results of an apply by what is proposed, if that fits and is better.
 
-        Gives what lies near the change; None if there was none.
+        Results that nobody reads may become anything.  Gives what lies near the change; None if
+        there was none.
         """
-        if isinstance(proposed, Variable):
-            fitting = self._fitted(node.out, proposed)
-            if fitting is None or not self._lowers(node.out, fitting):
+        new = [proposed] if isinstance(proposed, Variable) else proposed
+        fitting: dict[Variable, Variable] = {}
+        for old, v in zip(node.outputs, new, strict=True):
+            if not self.graph.clients(old):
+                continue
+            found = self._fitted(old, v)
+            if found is None:
                 return None
-            self._hold_sound(node.out, fitting)
-            return self._replace(rule, node.out, fitting, started)
-        near: list[Apply] | None = None
-        for old, new in zip(node.outputs, proposed, strict=True):
-            fitting = self._fitted(old, new)
-            if fitting is not None and self.graph.clients(old):
-                self._hold_sound(old, fitting)
-                near = (near or []) + self._replace(rule, old, fitting, started)
-        return near
+            fitting[old] = found
+        if not self._lowers(fitting):
+            return None
+        for old, v in fitting.items():
+            self._hold_sound(old, v)
+        return [
+            other for old, v in fitting.items() for other in self._replace(rule, old, v, started)
+        ]
 
     def _fitted(self, old: Variable, new: Variable) -> Variable | None:
         """The proposal with the dtype, rank and pattern of what it replaces, if that can be."""
@@ -243,9 +247,9 @@ class Driver:
                 return self._equals.shared(filled)
         return None
 
-    def _lowers(self, old: Variable, new: Variable) -> bool:
-        removed = self.graph.left_unread(old, new)
-        added = walk([new], stop=lambda v: v.owner in self._equals)
+    def _lowers(self, new: dict[Variable, Variable]) -> bool:
+        removed = self.graph.left_unread(new)
+        added = walk(list(new.values()), stop=lambda v: v.owner in self._equals)
         ranges = self._view.ranges
         saved = measure(removed, ranges) - measure(added, ranges)
         # What an apply weighs depends on what computes its inputs.

@@ -36,9 +36,13 @@ def weight(node: Apply, ranges: Ranges) -> int:
 
     The extent is one more than the number of axes that are walked along, a stand-in for sizes
     that are not known yet.  Each variable that is read adds 1, so that s + s weighs more than 2s,
-    one that is computed 2, because it has to be waited for, and each detour 1.
+    one that is computed 2, because it has to be waited for, and each detour 1.  A number costs
+    nothing to read, but what is inside of an op knows it better than to be given it.
     """
-    read = sum(0 if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs)
+    number = int(node.op.higher_order)
+    read = sum(
+        number if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs
+    )
     own = work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node, ranges)
     return own + _inside(node, ranges) if node.op.higher_order else own
 
