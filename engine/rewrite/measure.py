@@ -50,13 +50,18 @@ def weight(node: Apply, ranges: Ranges) -> int:
 OFTEN = 8
 """What is inside of a loop is done so much more often."""
 
+STEPS = 64
+"""The weight of any number of steps; of a known one it is that of its digits in binary."""
+
 
 def _inside(node: Apply, ranges: Ranges) -> int:
-    """The weight of what is in an op, and of the rows of a loop's results that are kept."""
+    """The weight of what is in an op, of a loop's steps, and of the rows that it keeps."""
     total = OFTEN * measure(node.params["block"].applies(), ranges)
     if node.op.name == "scan":
         keep = node.params["keep"] or (0,) * len(node.outputs)
         total += sum(min(k, OFTEN - 1) or OFTEN for k in keep)
+        most = ranges.of(node.inputs[0]).high
+        total += int(most).bit_length() if 0 <= most < 2 ** (STEPS - 1) else STEPS
     return total
 
 

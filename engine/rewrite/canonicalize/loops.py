@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 from engine.expression import OPS, Apply, Block, Constant, Variable, certain, leaves, substitute
 from engine.known import known_value
@@ -105,12 +106,22 @@ def index_from_the_end(node: Apply, view: View) -> Variable | None:
     if len(cut) != 1 or not isinstance(cut[0], tuple) or not index:
         return None
     start, stop, step = cut[0]
-    at = index[0]
     if stop is not None or (start or 0) < 0 or step not in (None, 1):
         return None
-    if not isinstance(at, int) or at >= 0:
+    count, there = _from_the_end(index[0]), part.out.type.shape[0]
+    is_part = isinstance(index[0], tuple)
+    if count is None or (is_part and (there is None or there < count)):
         return None
     return subtensor.apply([part.inputs[0], *node.inputs[1:]], node.params).out
+
+
+def _from_the_end(at: Any) -> int | None:
+    """How many of the last rows an index reads, None if that depends on how many there are."""
+    if isinstance(at, tuple):
+        start, stop, step = at
+        known = isinstance(start, int) and start < 0 and (stop is None or isinstance(stop, int))
+        return -start if known and (stop or -1) < 0 and step in (None, 1) else None
+    return -at if isinstance(at, int) and at < 0 else None
 
 
 @canonicalize.computed(["scan"], example=lambda x: _both(x)[0][-1], tags=[DROPS_ROWS])
@@ -130,9 +141,52 @@ def _last_rows(readers: Iterable[tuple[object, int]], kept: int) -> int:
         if not isinstance(reader, Apply) or reader.op is not subtensor or port:
             return kept
         index = reader.params["index"]
-        if not index or not isinstance(index[0], int) or index[0] >= 0:
+        read = _from_the_end(index[0]) if index else None
+        if read is None:
             return kept
-        count = max(count, -index[0])
+        count = max(count, read)
+    return count
+
+
+@canonicalize.computed(["scan"], example=lambda x: _both(x)[0][1], tags=[HIDES_ERROR, DROPS_ROWS])
+def take_only_steps_that_are_read(node: Apply, view: View) -> Replacement:
+    """Where only the first rows are read, the loop may end after them."""
+    loop = Loop(**node.params)
+    if loop.backwards or any(map(loop.kept, range(len(node.outputs)))):
+        return None
+    count = 0
+    for v, depth in zip(node.outputs, loop.depths, strict=True):
+        read = _first_rows(view.readers(v))
+        if read is None:
+            return None
+        count = max(count, read - depth)
+    steps = node.inputs[0]
+    known = view.ranges.of(steps).high
+    if known <= count:
+        return None
+    fewer = OPS["minimum"](steps, Constant(count, steps.dtype))
+    return loop.run(fewer, node.inputs[1:])
+
+
+def _first_rows(readers: Iterable[tuple[object, int]]) -> int | None:
+    """How many of the first rows are read, None if any others may be."""
+    count = 0
+    for reader, port in readers:
+        if not isinstance(reader, Apply) or reader.op is not subtensor or port:
+            return None
+        index = reader.params["index"]
+        if not index:
+            return None
+        if isinstance(index[0], tuple):
+            start, stop, step = index[0]
+            ends = (start or 0, stop, step or 1)
+            if not all(isinstance(n, int) and n >= 0 for n in ends):
+                return None
+            count = max(count, stop)
+        elif isinstance(index[0], int) and index[0] >= 0:
+            count = max(count, index[0] + 1)
+        else:
+            return None
     return count
 
 
@@ -177,6 +231,37 @@ def drop_unread_results(node: Apply, view: View) -> Replacement:
     return [rows.get(i, v) for i, v in enumerate(node.outputs)]
 
 
+@canonicalize.computed(["scan"], example=lambda x: _still(x)[1], tags=[HIDES_ERROR])
+def repeat_what_is_always_the_same(node: Apply, view: View) -> Replacement:
+    """A row that is the same in every step is repeated, and needs no loop."""
+    loop = Loop(**node.params)
+    if loop.until:
+        return None
+    *_, constants = loop.split(node.inputs[1:])
+    outer = dict(zip(loop.constants, constants, strict=True))
+    same = {
+        i: outer.get(v, v)
+        for i, v in enumerate(loop.results)
+        if i >= len(loop.taps) and (v in outer or isinstance(v, Constant))
+    }
+    if not same:
+        return None
+    rows = _without(node, loop, list(same), loop.block.outputs)
+    for i, v in same.items():
+        lengths = [OPS["shape"](v)[axis] for axis in range(v.ndim)]
+        rows[i] = OPS["alloc"](v, node.inputs[0], *lengths)
+        if loop.kept(i):
+            rows[i] = rows[i][-loop.kept(i) :]
+    return [rows[i] for i in range(len(loop.results))]
+
+
+def _still(x: Variable) -> list[Variable]:
+    row, last, fixed = row_of(x), row_of(x), row_of(x)
+    body = Block((row, last, fixed), (last + row, fixed))
+    inputs = [x, OPS["zeros_like"](x[:1]), OPS["sum"](x, axis=0)]
+    return Loop(body, sequences=1, taps=((-1,),)).run(OPS["shape"](x)[0], inputs)
+
+
 @canonicalize.computed(["scan"], example=lambda x: _fixed_state(x))
 def state_that_never_changes(node: Apply, view: View) -> Replacement:
     """A state that stays as it was is the same in every step, and needs no rows."""
@@ -194,14 +279,14 @@ def state_that_never_changes(node: Apply, view: View) -> Replacement:
     if any(v.broadcastable != loop.past[i][0].broadcastable for i, v in value.items()):
         return None
     inner = [loop.past[i][0] for i in still]
-    rows = _without_states(node, loop, still, loop.block.outputs, inner, list(value.values()))
+    rows = _without(node, loop, still, loop.block.outputs, inner, list(value.values()))
     return [
         rows[i] if i in rows else stack([value[i]]) if loop.kept(i) else v
         for i, v in enumerate(node.outputs)
     ]
 
 
-def _without_states(
+def _without(
     node: Apply,
     loop: Loop,
     left_out: Sequence[int],
@@ -209,9 +294,9 @@ def _without_states(
     inside: Sequence[Variable] = (),
     outside: Sequence[Variable] = (),
 ) -> dict[int, Variable]:
-    """The results of the loop without some of its states, by their old numbers.
+    """The results of the loop without some of them, by their old numbers.
 
-    outputs: of the body, those of the states that are left out among them.
+    outputs: of the body, those that are left out among them.
     inside, outside: what the body is given besides, there and out here.
     """
     walked, first, constants = loop.split(node.inputs[1:])
@@ -266,7 +351,7 @@ def keep_equal_states_once(node: Apply, view: View) -> Replacement:
             Block(given, (outputs[i],)) != Block(given, (outputs[j],))
         ):
             continue
-        rows = _without_states(node, loop, [j], outputs)
+        rows = _without(node, loop, [j], outputs)
         return [rows[i if k == j else k] for k in range(len(loop.results))]
     return None
 

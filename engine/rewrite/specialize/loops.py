@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from engine.expression import OPS, Apply, Block, Constant, Variable, certain, substitute, walk
+from engine.expression import (
+    OPS,
+    Apply,
+    Block,
+    Constant,
+    Variable,
+    certain,
+    leaves,
+    substitute,
+    walk,
+)
 from engine.ops.exponential import exp
 from engine.ops.joining import stack
 from engine.ops.loop import Loop
@@ -181,12 +191,9 @@ def compute_all_steps_after(node: Apply, view: View) -> Replacement:
     loop = Loop(**node.params)
     if loop.until:
         return None
-    plain = {
-        i: [v]
-        for i, v in enumerate(loop.results)
-        if i >= len(loop.taps) and not isinstance(v, Constant)
-    }
-    targets = plain | _sums(loop)
+    _, first, _ = loop.split(node.inputs[1:])
+    targets = {i: [v] for i, v in enumerate(loop.results) if _is_free(loop, i, first)}
+    targets |= _sums(loop)
     for chosen in [targets, *({i: v} for i, v in targets.items())]:
         found = _After(node, loop, chosen).replacement() if chosen else None
         if found is not None:
@@ -198,6 +205,16 @@ def _projected(x: Variable) -> Variable:
     row, last = row_of(x), row_of(x)
     new = exp(last + row)
     return loop(x, new, exp(new) * new, last=last, row=row)[1]
+
+
+def _is_free(loop: Loop, i: int, first: Sequence[Variable]) -> bool:
+    """Whether a result differs from step to step, and no later step reads it."""
+    if loop.results[i] in loop.constants or isinstance(loop.results[i], Constant):
+        return False
+    if i >= len(loop.taps):
+        return True
+    used = leaves([*loop.block.outputs])
+    return first[i].type.shape[0] == loop.depths[i] and not set(loop.past[i]).intersection(used)
 
 
 def _sums(loop: Loop) -> dict[int, list[Variable]]:
@@ -230,7 +247,8 @@ class _After:
         self.walked, self.first, constants = loop.split(node.inputs[1:])
         self.fixed = dict(zip(loop.constants, constants, strict=True))
         self.sequence = dict(zip(loop.elements, self.walked, strict=True))
-        self.is_sum = {i: i < len(loop.taps) for i in chosen}
+        sums = _sums(loop)
+        self.is_sum = {i: i in sums for i in chosen}
         self.stay = [i for i in range(len(loop.results)) if i not in chosen]
         self._sort()
 
@@ -356,7 +374,10 @@ class _After:
         if not self.is_sum[i]:
             (v,) = own
             kept = self.loop.kept(i)
-            return rows[v][-kept:] if kept else rows[v]
+            found = rows[v]
+            if i < len(self.first):
+                found = OPS["join"]([self.first[i], found], axis=0)
+            return found[-kept:] if kept else found
         if not self.loop.kept(i):
             return self._running_sum(i, [rows[v] for v in own])
         total = self.first[i][-1]
