@@ -1,4 +1,4 @@
-"""Rewritten loops: random ones keep their values and gradients; each law leaves what it promises."""
+"""Rewritten loops: random ones keep what they compute; each law leaves what it promises."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import engine.tensor as T
 from engine import grad, scan
 from engine.codegen.numpy import interpret
+from engine.errors import EngineError
 from engine.expression import Variable
 from engine.graph import Graph
 from engine.rewrite import optimize
@@ -29,7 +30,7 @@ WIDTH = 2
 
 COMBINED: dict[str, Callable[[Variable, Variable], Variable]] = {
     "add": T.add, "sub": T.sub, "mul": T.mul, "maximum": T.maximum, "dot": T.dot,
-    "outer": lambda x, y: T.sum(T.outer(x, y), axis=0),
+    "outer": lambda x, y: T.sum(T.outer(x, y), axis=0) if x.ndim == y.ndim == 1 else x * y,
 }  # fmt: skip
 CHANGED: dict[str, Callable[[Variable], Variable]] = {
     "neg": T.neg, "tanh": T.tanh, "exp of": lambda x: T.exp(-T.sqr(x)), "transpose": lambda x: x.T,
@@ -81,13 +82,14 @@ def loops(draw: Any) -> Drawn:
             x, y = (pool[draw(st.integers(0, len(pool) - 1))] for _ in range(2))
             try:
                 v = COMBINED[name](x, y) if name in COMBINED else CHANGED[name](x)
-            except Exception:  # noqa: BLE001, S112 -- what does not fit is left out
-                continue
+            except EngineError:
+                continue  # what does not fit is left out
             pool.append(v if v.dtype == dtype else T.cast(v, dtype))
         results = []
         fitting = [v for v in pool if v.ndim <= len(row)]
         for _ in range(states):
-            v = T.fill(T.zeros(row, dtype), fitting[draw(st.integers(0, len(fitting) - 1))])
+            v = fitting[draw(st.integers(0, len(fitting) - 1))]
+            v = T.fill(T.zeros(row, dtype), v)
             results.append(T.tanh(v) if dtype in FLOATS and draw(st.booleans()) else v)
         results += [pool[draw(st.integers(0, len(pool) - 1))] for _ in range(plain)]
         return (results, until(T.sum(results[0]) > 1)) if ends else results

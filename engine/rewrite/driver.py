@@ -254,7 +254,8 @@ class Driver:
         saved = measure(removed, ranges) - measure(added, ranges)
         # What an apply weighs depends on what computes its inputs.
         if saved <= 0 or saved <= sum(
-            weight(_reading(reader, old, new), ranges) - weight(reader, ranges)
+            weight(_reading(reader, old, v), ranges) - weight(reader, ranges)
+            for old, v in new.items()
             for reader in self.graph.readers(old)
             if not reader.op.higher_order
         ):
