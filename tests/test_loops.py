@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import engine.tensor as T
-from engine import grad, scan
+from engine import function, grad, scan
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError
 from engine.expression import Variable
 from engine.graph import Graph
+from engine.ifelse import ifelse
+from engine.known import known_value
 from engine.rewrite import optimize
 from engine.scan_module import until
 from engine.types import FLOATS, TensorType
@@ -143,3 +146,201 @@ def test_random_loops_keep_their_values_and_gradients(drawn: Drawn) -> None:
     if wrt and cost.owner is not None:
         outputs += grad(cost, wrt, disconnected_inputs="ignore")
     assert_kept(outputs, drawn.values)
+
+
+# Where things are computed.
+
+
+def rewritten(inputs: Sequence[Variable], *outputs: Variable) -> tuple[list[str], list[list[str]]]:
+    """The names of the ops outside of loops, and of those inside of each loop, when rewritten."""
+    graph = Graph(inputs, outputs)
+    film = optimize(graph, check=True)
+    assert film.warnings == []
+    nodes = graph.toposort()
+    inside = [n.params["block"].applies() for n in nodes if n.op.name == "scan"]
+    return (
+        [n.op.name for n in nodes if n.op.name != "scan"],
+        [[n.op.name for n in body] for body in inside],
+    )
+
+
+x, y, h, b, w, u, k = (
+    T.dmatrix("x"), T.dmatrix("y"), T.dvector("h"), T.dvector("b"), T.dmatrix("w"), T.dmatrix("u"),
+    T.lscalar("k"),
+)  # fmt: skip
+AT = {
+    x: np.linspace(-1, 1, 10).reshape(5, 2), y: np.linspace(0, 2, 10).reshape(5, 2),
+    h: np.array([0.5, -0.25]), b: np.array([1.0, 2.0]), w: np.array([[0.3, -0.2], [0.1, 0.4]]),
+    u: np.array([[0.2, 0.5], [-0.6, 0.1]]), k: np.asarray(4),
+}  # fmt: skip
+
+
+def test_a_recurrent_network_multiplies_all_of_its_input_at_once() -> None:
+    rows, _ = scan(lambda row, last: T.tanh(T.dot(row, u) + T.dot(last, w) + b), x, h)
+    outside, inside = rewritten([x, h, b, w, u], rows)
+    assert inside == [["dot", "add", "tanh"]]
+    assert outside.count("dot") == 1
+    assert outside.count("add") == 1
+    assert_kept([rows], AT)
+
+
+def test_a_gradient_multiplies_what_it_adds_up_over_steps_at_once() -> None:
+    rows, _ = scan(lambda row, last: T.tanh(T.dot(row, u) + T.dot(last, w) + b), x, h)
+    slopes = grad(T.sum(T.sqr(rows)), [u, w, b])
+    outside, inside = rewritten([x, h, b, w, u], *slopes)
+    assert [sorted(body) for body in inside] == [["add", "dot", "tanh"], ["add", "dot", "mul"]]
+    assert outside.count("dot") == 3  # x u, and for each matrix one of all rows by all rows
+    assert_kept(slopes, AT)
+
+
+def test_what_is_the_same_in_every_step_is_computed_before_the_loop() -> None:
+    rows, _ = scan(lambda row, last: T.tanh(row + last * T.sum(T.exp(w))), x, h)
+    outside, inside = rewritten([x, h, w], rows)
+    assert [sorted(body) for body in inside] == [["add", "mul", "tanh"]]
+    assert "exp" in outside
+    assert_kept([rows], AT)
+
+
+def test_what_is_made_of_rows_alone_is_computed_before_the_loop() -> None:
+    rows, _ = scan(lambda a, c, last: last * T.exp(a + T.sin(c)), [x, y], h)
+    outside, inside = rewritten([x, y, h], rows)
+    assert inside == [["mul"]]
+    assert {"add", "sin", "exp"} <= set(outside)
+    assert_kept([rows], AT)
+
+
+def test_what_no_later_step_reads_is_computed_after_the_loop() -> None:
+    (_, found), _ = scan(
+        lambda row, last: [T.tanh(row + last), T.exp(T.dot(T.tanh(row + last), w))], x, [h, None]
+    )
+    outside, inside = rewritten([x, h, w], found)
+    assert inside == [["add", "tanh"]]
+    assert {"dot", "exp"} <= set(outside)
+    assert_kept([found], AT)
+
+
+def test_a_loop_without_a_state_is_no_loop() -> None:
+    rows, _ = scan(lambda row, c: T.softmax(T.dot(row, w) + c, axis=-1), [x, y])
+    outside, inside = rewritten([x, y, w], rows)
+    assert inside == []
+    assert outside.count("dot") == 1
+    assert_kept([rows], AT)
+    assert_kept(
+        [scan(lambda row, c: T.dot(row, w) + c, [x, y], n_steps=k, go_backwards=True)[0]], AT
+    )
+
+
+def test_a_state_that_only_adds_up_is_a_sum() -> None:
+    total, _ = scan(lambda row, c, s: s + T.outer(row, c), [x, y], w)
+    outside, inside = rewritten([x, y, w], total[-1])
+    assert inside == []
+    assert outside.count("dot") == 1
+    running, _ = scan(lambda row, s: s + T.exp(row), x, h)
+    outside, inside = rewritten([x, h], running)
+    assert inside == []
+    assert "cumsum" in outside
+    assert_kept([total[-1], running], AT)
+
+
+def test_a_state_that_no_step_reads_needs_no_loop() -> None:
+    rows, _ = scan(lambda row, last: T.tanh(row), x, h)
+    outside, inside = rewritten([x, h], rows)
+    assert inside == []
+    assert outside.count("tanh") == 1
+    assert_kept([rows], AT)
+
+
+def test_a_row_that_never_changes_is_repeated() -> None:
+    rows, _ = scan(lambda row, c: T.exp(c), x, non_sequences=h)
+    outside, inside = rewritten([x, h], rows)
+    assert inside == []
+    assert outside.count("exp") == outside.count("alloc") == 1
+    fixed, _ = scan(lambda row: T.constant(2.0), x, n_steps=3)
+    assert_kept([rows, fixed], AT)
+
+
+def test_states_that_are_equal_or_never_change_are_no_states() -> None:
+    (first, second, still), _ = scan(
+        lambda row, p, q, r: [T.tanh(p * row + r), T.tanh(q * row + r), r], x, [h, h, b]
+    )
+    graph = Graph([x, h, b], [first, second, still[-1]])
+    optimize(graph, check=True)
+    (loop,) = [n for n in graph.toposort() if n.op.name == "scan"]
+    assert loop.params["taps"] == ((-1,),)
+    assert graph.outputs[0] is graph.outputs[1]
+    assert_kept([first, second, still[-1]], AT)
+
+
+def test_inputs_that_are_the_same_are_read_once_and_numbers_not_at_all() -> None:
+    rows, _ = scan(
+        lambda a, c, last, p, q: T.tanh(last * a + c * p * q),
+        [x, x], h, [b, T.constant(2.0)],
+    )  # fmt: skip
+    graph = Graph([x, h, b], [rows])
+    optimize(graph, check=True)
+    (loop,) = [n for n in graph.toposort() if n.op.name == "scan"]
+    assert len(loop.params["block"].inputs) <= 3
+    assert_kept([rows], AT)
+
+
+def keeps(*outputs: Variable) -> list[tuple[int, ...]]:
+    """How many last rows the loops keep of each result, when rewritten."""
+    graph = Graph(list(AT), outputs)
+    optimize(graph, check=True)
+    return [n.params["keep"] for n in graph.toposort() if n.op.name == "scan"]
+
+
+def test_only_rows_that_are_read_are_kept() -> None:
+    rows, _ = scan(lambda row, last: T.tanh(row + last), x, h)
+    known, _ = scan(lambda last: T.tanh(last + b), None, h, n_steps=50)
+    assert keeps(rows[-1]) == [(1,)]
+    assert keeps(known[-3:]) == keeps(known[-1] + known[-3]) == [(3,)]
+    assert keeps(known[-3:-1]) == [(3,)]
+    assert keeps(rows[-1], T.sum(rows)) in ([()], [(0,)])
+    assert_kept([rows[-1], known[-3:], known[-3:-1], known[-1] + known[-3]], AT)
+    assert_kept([rows[-2:]], AT)
+
+
+def test_only_steps_that_are_read_are_taken() -> None:
+    rows, _ = scan(lambda last: T.tanh(last + b), None, h, n_steps=50)
+    graph = Graph([h, b], [rows[:3], rows[5]])
+    optimize(graph, check=True)
+    (loop,) = [n for n in graph.toposort() if n.op.name == "scan"]
+    assert known_value(loop.inputs[0]) == 6
+    assert_kept([rows[:3], rows[5]], AT)
+    until_k, _ = scan(lambda last: T.tanh(last + b), None, h, n_steps=k)
+    assert_kept([until_k[1], until_k[:9]], AT)
+    with pytest.raises(IndexError):
+        function([h, b, k], until_k[5])(AT[h], AT[b], 4)
+
+
+def test_results_that_nobody_reads_are_not_computed() -> None:
+    (kept, _, _), _ = scan(
+        lambda row, p, q: [T.tanh(row * p), T.sin(p + q), T.exp(q)], x, [h, b, None]
+    )
+    outside, inside = rewritten([x, h, b], kept)
+    assert inside == [["mul", "tanh"]]
+    assert not {"sin", "exp"} & {*outside}
+
+
+def test_short_loops_are_written_out() -> None:
+    rows, _ = scan(lambda last: T.tanh(last + b), None, h, n_steps=3)
+    outside, inside = rewritten([h, b], rows)
+    assert inside == []
+    assert outside.count("tanh") == 3
+    longer, _ = scan(lambda last: T.tanh(last + b), None, h, n_steps=30)
+    assert len(rewritten([h, b], longer)[1]) == 1
+    assert_kept([rows, longer], AT)
+
+
+def test_equal_loops_are_one() -> None:
+    one, two = (scan(lambda row, last: T.tanh(row * last), x, h)[0] for _ in range(2))
+    assert len(rewritten([x, h], one, two)[1]) == 1
+    assert len(rewritten([x, h], one, T.exp(two))[1]) == 1
+
+
+def test_lazy_parts_of_a_body_stay_in_it() -> None:
+    rows, _ = scan(lambda row, last: ifelse(T.sum(row) > 9, w[7], row * last), x, h)
+    (body,) = rewritten([x, h, w], rows)[1]
+    assert "subtensor" in body
+    assert_kept([rows], AT)

@@ -6,11 +6,12 @@ the driver lowers it, which is why rewriting comes to an end whatever rules ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache
 
 from engine.expression import Apply, Variable
 from engine.op import Op
+from engine.ops.loop import Loop
 from engine.rewrite.ranges import MOVING, Ranges
 from engine.rewrite.scalars import number_of
 from engine.rewrite.shapes import is_layout
@@ -55,14 +56,24 @@ STEPS = 64
 
 
 def _inside(node: Apply, ranges: Ranges) -> int:
-    """The weight of what is in an op, of a loop's steps, and of the rows that it keeps."""
-    total = OFTEN * measure(node.params["block"].applies(), ranges)
+    """The weight of what is in an op; of a loop also that of its steps, states and kept rows."""
+    applies = node.params["block"].applies()
+    total = OFTEN * measure(applies, ranges)
     if node.op.name == "scan":
-        keep = node.params["keep"] or (0,) * len(node.outputs)
-        total += sum(min(k, OFTEN - 1) or OFTEN for k in keep)
+        loop = Loop(**node.params)
+        rows = {v for own in (loop.elements, *loop.past) for v in own}
+        hidden = [n for n in applies if not hazard(n, ranges) and _may_cancel(n, rows)]
+        total += OFTEN * (HAZARD * len(hidden) + sum(map(len, loop.past)))
+        total += sum(min(k, OFTEN - 1) or OFTEN for k in map(loop.kept, range(len(node.outputs))))
         most = ranges.of(node.inputs[0]).high
         total += int(most).bit_length() if 0 <= most < 2 ** (STEPS - 1) else STEPS
     return total
+
+
+def _may_cancel(node: Apply, rows: Container[Variable]) -> bool:
+    """Whether rows, which are computed elsewhere, are added up."""
+    added = node.op.name in {"add", "sub"} and node.out.dtype not in DISCRETE
+    return added and any(v in rows for v in node.inputs)
 
 
 def _detour(node: Apply) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.expression import OPS, Apply, Block, Constant, Variable, certain, leaves, substitute
 from engine.known import known_value
+from engine.ops.axes import dimshuffle
 from engine.ops.blocks import op_from_graph
 from engine.ops.exponential import exp
 from engine.ops.indexing import subtensor
@@ -161,10 +162,10 @@ def take_only_steps_that_are_read(node: Apply, view: View) -> Replacement:
             return None
         count = max(count, read - depth)
     steps = node.inputs[0]
-    known = view.ranges.of(steps).high
-    if known <= count:
+    if view.ranges.of(steps).high <= count:
         return None
-    fewer = OPS["minimum"](steps, Constant(count, steps.dtype))
+    enough = Constant(count, steps.dtype)
+    fewer = enough if isinstance(steps, Constant) else OPS["minimum"](steps, enough)
     return loop.run(fewer, node.inputs[1:])
 
 
@@ -275,7 +276,7 @@ def state_that_never_changes(node: Apply, view: View) -> Replacement:
     if not still:
         return None
     _, first, _ = loop.split(node.inputs[1:])
-    value = {i: first[i][-1] for i in still}
+    value = {i: _row(first[i], -1) for i in still}
     if any(v.broadcastable != loop.past[i][0].broadcastable for i, v in value.items()):
         return None
     inner = [loop.past[i][0] for i in still]
@@ -284,6 +285,14 @@ def state_that_never_changes(node: Apply, view: View) -> Replacement:
         rows[i] if i in rows else stack([value[i]]) if loop.kept(i) else v
         for i, v in enumerate(node.outputs)
     ]
+
+
+def _row(first: Variable, at: int) -> Variable:
+    """One of the first rows of a state; the only one, where an axis was put in front of it."""
+    node = first.owner
+    if node is None or node.op is not dimshuffle or node.params["pattern"][0] is not None:
+        return first[at]
+    return dimshuffle(node.inputs[0], node.params["pattern"][1:])
 
 
 def _without(
@@ -392,7 +401,7 @@ def write_out_short_loops(node: Apply, view: View) -> Replacement:
     if any(x.type.shape[0] is None or x.type.shape[0] < count for x in walked):
         return None
     traces: list[list[Variable]] = [
-        [x[k] for k in range(depth)] for x, depth in zip(first, loop.depths, strict=False)
+        [_row(x, k) for k in range(depth)] for x, depth in zip(first, loop.depths, strict=False)
     ]
     traces += [[] for _ in loop.results[len(first) :]]
     for t in range(count):
@@ -410,28 +419,6 @@ def _short(x: Variable) -> Variable:
     row, last = Variable(x.type), Variable(x.type)
     body = Block((row, last), (exp(row) * last,))
     return Loop(body, sequences=1, taps=((-1,),)).run(Constant(2), [stack([x, x]), stack([x])])[0]
-
-
-@canonicalize.computed(["subtensor"], example=lambda x, y: stack([x, exp(y)])[-1])
-def read_one_of_stacked(node: Apply, view: View) -> Variable | None:
-    """One of several that are stacked is read where it is, and not from the stack."""
-    whole, index = node.inputs[0].owner, node.params["index"]
-    if whole is None or not index or not isinstance(index[0], int):
-        return None
-    at, rest = index[0], index[1:]
-    if whole.op is stack and whole.params["axis"] == 0:
-        if not -len(whole.inputs) <= at < len(whole.inputs):
-            return None
-        row = whole.inputs[at]
-    elif whole.op.name == "dimshuffle" and whole.params["pattern"][0] is None and at in (0, -1):
-        row = whole.inputs[0].dimshuffle(
-            *(("x" if a is None else a) for a in whole.params["pattern"][1:])
-        )
-    else:
-        return None
-    if not rest:
-        return row
-    return subtensor.apply([row, *node.inputs[1:]], {"index": rest}).out
 
 
 @canonicalize.computed(["shape"], example=lambda x: shape(_fixed_state(x)), tags=[HIDES_ERROR])
