@@ -56,7 +56,7 @@ def choose_the_other_way_round(node: Apply, view: View) -> Variable | None:
 
 
 @canonicalize.computed(["ifelse"], example=lambda x, y: ifelse(_any(x), exp(x), exp(y)))
-def choose_before_computing(node: Apply, view: View) -> Variable | None:
+def branch_before_computing(node: Apply, view: View) -> Variable | None:
     """What is done in both branches is done once, to what the choice gives."""
     condition, *branches = node.inputs
     first, second = (v.owner for v in branches)
