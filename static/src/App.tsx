@@ -13,6 +13,7 @@ import { Menu } from "./panels/Menu";
 import { Notices } from "./panels/Notices";
 import { Palette } from "./panels/Palette";
 import { QuickAdd } from "./panels/QuickAdd";
+import { Rewrites } from "./panels/Rewrites";
 import { SaveDialog } from "./panels/SaveDialog";
 import { TopBar } from "./panels/TopBar";
 import { Train } from "./panels/Train";
@@ -57,6 +58,11 @@ function House() {
           </ReactFlowProvider>
         ) : (
           <section className="canvas" />
+        )}
+        {panels.rewrites && (
+          <Fence what="film">
+            <Rewrites />
+          </Fence>
         )}
         <Train />
       </main>

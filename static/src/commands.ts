@@ -2,13 +2,23 @@
 // are all read from this table.
 
 import { type AppState, app, isLive, redo, undo } from "./store/app";
+import { rowsOf } from "./store/film";
 import { viewport } from "./store/viewport";
 import * as edit from "./verbs/edit";
+import * as film from "./verbs/film";
 import * as graph from "./verbs/graph";
 import * as run from "./verbs/run";
 import * as view from "./verbs/view";
 
-export type Group = "Graph" | "Edit" | "Select" | "View" | "Compute" | "Train" | "Help";
+export type Group =
+  | "Graph"
+  | "Edit"
+  | "Select"
+  | "View"
+  | "Compute"
+  | "Train"
+  | "Rewrites"
+  | "Help";
 
 export interface Command {
   name: string;
@@ -36,6 +46,9 @@ const startable = (state: AppState) => trainable(state) || training(state);
 const steppable = (state: AppState) =>
   isLive(state.run) ? online(state) && state.run?.state === "paused" : trainable(state);
 const restartable = (state: AppState) => callable(state) && state.run !== null;
+
+const filmed = ({ panels, rewrites }: AppState) => panels.rewrites && rowsOf(rewrites).length > 0;
+const askable = (state: AppState) => callable(state) && state.panels.rewrites;
 
 type Row = [
   name: string,
@@ -138,6 +151,20 @@ const rows: Record<Group, Row[]> = {
       "End the run, clear the chart, initial values again"],
     ["runs", "Runs", [], "chart", online, () => view.openHome("runs"),
       "All runs on this server"],
+  ],
+  Rewrites: [
+    ["toggle_rewrites", "Rewrites", ["R"], "rewrites", always, () => view.togglePanel("rewrites"),
+      "Show or hide how the graph is improved before it runs, step by step"],
+    ["film_play", "Play the rewrites", ["Shift+P"], "play", filmed, film.togglePlay,
+      "Play the steps one after the other; again to pause"],
+    ["film_back", "Step back", ["ArrowLeft", "ArrowUp"], "step_back", filmed, () => film.goBy(-1),
+      "To the rewriting step before"],
+    ["film_forward", "Step forward", ["ArrowRight", "ArrowDown"], "step", filmed, () => film.goBy(1),
+      "To the next rewriting step"],
+    ["film_again", "Rewrite again", [], "reset", askable, () => void film.askFilm(),
+      "Ask for the steps of the graph as it is now"],
+    ["strict", "Strict rewriting", [], "check", hasGraph, () => edit.setStrict(!app.getState().doc?.training?.strict),
+      "Use only laws that never hide a NaN or an error, or all again"],
   ],
   Help: [
     ["commands", "All commands…", ["Mod+K"], "search", always, () => view.openOverlay("commands"),

@@ -1,6 +1,6 @@
 // Keys to verbs, read from the table of commands.
 
-import { commands, invoke } from "./commands";
+import { command, commands, invoke } from "./commands";
 import { app } from "./store/app";
 import { copyText, deleteSelection, pasteText } from "./verbs/edit";
 
@@ -13,6 +13,10 @@ const NAMES: Record<string, string> = {
   Escape: "Esc",
   Delete: "Del",
   Enter: "↵",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
 };
 
 /** A shortcut as it is printed on keys. */
@@ -49,6 +53,14 @@ const CLIPBOARD = new Set(["copy", "paste"]);
 /** Tab adds a node only where it could not move the focus: on the bare canvas. */
 const onCanvas = () => document.activeElement?.classList.contains("canvas") ?? false;
 
+/** Arrows belong to what has the focus; they step through the rewrites where nothing else needs them. */
+function isFree(name: string): boolean {
+  const { activeElement: focused } = document;
+  const idle = !focused || focused === document.body || onCanvas();
+  const inFilm = focused?.closest(".rewrites") && !(focused instanceof HTMLInputElement);
+  return command(name).enabled(app.getState()) && (idle || Boolean(inFilm));
+}
+
 function onKeyDown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return;
   const name = spelled(event)
@@ -58,6 +70,7 @@ function onKeyDown(event: KeyboardEvent): void {
   const modified = event.ctrlKey || event.metaKey;
   if (isTyping(event.target) && !(EVERYWHERE.has(name) && modified)) return;
   if (event.key === "Tab" && !onCanvas()) return;
+  if (event.key.startsWith("Arrow") && !isFree(name)) return;
   const { overlay, quickAdd } = app.getState();
   if ((overlay || quickAdd) && name !== "deselect" && !EVERYWHERE.has(name)) return;
   event.preventDefault();

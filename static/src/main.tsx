@@ -7,6 +7,7 @@ import "./style/house.css";
 import "./style/canvas.css";
 import "./style/panels.css";
 import "./style/overlays.css";
+import "./style/rewrites.css";
 import { boot } from "./verbs/boot";
 
 const root = document.getElementById("root");

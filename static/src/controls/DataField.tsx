@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { parseData, showData, type ValueRules } from "../store/number";
 import { notch } from "../store/params";
+import { Switch } from "./Switch";
 
 interface Props {
   data: unknown;
@@ -65,18 +66,13 @@ export function DataField(props: Props) {
   };
   if (rules.dtype === "bool" && isSingle) {
     return (
-      <button
-        type="button"
-        role="switch"
-        aria-checked={data === true}
-        aria-label={label}
-        data-testid={testId}
-        className="switch nodrag"
-        onClick={() => onChange(data !== true)}
-      >
-        <span className="switch-knob" />
-        {String(data === true)}
-      </button>
+      <Switch
+        on={data === true}
+        label={label}
+        text={String(data === true)}
+        testId={testId}
+        onChange={onChange}
+      />
     );
   }
   const lines = text.split("\n");

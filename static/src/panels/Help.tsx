@@ -6,7 +6,7 @@ import { useApp } from "../controls/useApp";
 import { app } from "../store/app";
 import { Reference } from "./Reference";
 
-const GROUPS: Group[] = ["Graph", "Edit", "Select", "View", "Compute", "Train", "Help"];
+const GROUPS: Group[] = ["Graph", "Edit", "Select", "View", "Compute", "Train", "Rewrites", "Help"];
 
 const TABS = [
   ["start", "The first hour"],
@@ -38,6 +38,10 @@ const FIRST_HOUR: [title: string, text: string][] = [
   [
     "Take a gradient",
     "A gradient card has two inputs: the cost, and what to differentiate by. An optimiser card makes one update for each parameter; choose a cost in the inspector and the graph can be trained.",
+  ],
+  [
+    "See how it is improved",
+    "Before a graph runs, named laws of algebra make it faster and safer. Press R and play the film: each step says what it put in the place of what, and why, and lights the cards that it is about.",
   ],
 ];
 

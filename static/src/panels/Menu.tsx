@@ -5,7 +5,7 @@ import { Icon } from "../controls/Icon";
 import { useApp } from "../controls/useApp";
 import { openMenu } from "../verbs/view";
 
-const WHOLE: Group[] = ["Graph", "Edit", "Select", "View", "Compute", "Train", "Help"];
+const WHOLE: Group[] = ["Graph", "Edit", "Select", "View", "Compute", "Train", "Rewrites", "Help"];
 const ON_NODES: Group[] = ["Edit", "Select"];
 
 /** The verbs as a menu: all of them from the bar, those for nodes under the pointer. */

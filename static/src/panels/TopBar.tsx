@@ -42,7 +42,8 @@ export function TopBar() {
       <div className="top-right">
         <ProblemCount />
         <CommandButton name="toggle_palette" pressed={panels.palette} />
-        <CommandButton name="toggle_train" pressed={panels.train} />
+        <CommandButton name="toggle_rewrites" pressed={panels.rewrites} />
+        <CommandButton name="toggle_train" pressed={panels.train && !panels.rewrites} />
         <CommandButton name="toggle_inspector" pressed={panels.inspector} />
         <span className="divider" />
         <CommandButton name="commands" />

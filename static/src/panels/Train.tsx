@@ -1,5 +1,6 @@
 import { CommandButton } from "../controls/CommandButton";
 import { DataField } from "../controls/DataField";
+import { Figure } from "../controls/Figure";
 import { Icon } from "../controls/Icon";
 import { useApp } from "../controls/useApp";
 import type { RunInfo } from "../protocol";
@@ -24,7 +25,7 @@ const STATES: Record<string, string> = {
 
 /** Training: its controls, what may be changed while it runs, and the cost as it falls. */
 export function Train() {
-  const wanted = useApp((state) => state.panels.train);
+  const wanted = useApp(({ panels }) => panels.train && !panels.rewrites);
   const useful = useApp((state) => state.summary.trainable || state.run !== null);
   const open = wanted && useful;
   return (
@@ -127,27 +128,6 @@ function paceText(run: RunInfo, latest: number): string {
   const pace = run.state === "running" ? latest : whole;
   if (pace <= 0) return "–";
   return pace < 10 ? pace.toFixed(1) : showCount(pace);
-}
-
-interface FigureProps {
-  label: string;
-  testId: string;
-  /** The number itself, for programs that read the page. */
-  value: unknown;
-  of?: string;
-  children: string;
-}
-
-function Figure({ label, testId, value, of, children }: FigureProps) {
-  return (
-    <span className="number">
-      <span className="number-label">{label}</span>
-      <span className="mono" data-testid={testId} data-value={String(value)}>
-        {children}
-      </span>
-      {of && <span className="mono faint">{of}</span>}
-    </span>
-  );
 }
 
 /** What is set before a run, and the inputs that it listens to while it runs. */

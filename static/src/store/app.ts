@@ -2,6 +2,7 @@ import { createStore } from "zustand/vanilla";
 import type { Fits, Patch, Report, RunInfo, Value, Verdicts, WireError } from "../protocol";
 import type { End, GraphDocument, Point } from "./document";
 import { NodeFacts } from "./facts";
+import { chosenStep, NO_REWRITES, type Rewrites } from "./film";
 import type { Palette } from "./palette";
 import { append, apply } from "./patch";
 import type { Folds } from "./rows";
@@ -66,7 +67,7 @@ export interface Notice {
 export type Connection = "connecting" | "online" | "offline" | "refused";
 export type Overlay = "home" | "help" | "commands" | "wire" | "save" | null;
 export type Theme = "system" | "light" | "dark";
-export type PanelName = "palette" | "inspector" | "train";
+export type PanelName = "palette" | "inspector" | "train" | "rewrites";
 
 export interface AppState {
   palette: Palette | null;
@@ -122,6 +123,8 @@ export interface AppState {
   streamed: ReadonlySet<string>;
   /** The graph was changed after the run began. */
   runStale: boolean;
+
+  rewrites: Rewrites;
 }
 
 export const NO_SUMMARY: Summary = {
@@ -163,7 +166,7 @@ export const app = createStore<AppState>(() => ({
   pointed: null,
   renaming: null,
   notices: [],
-  panels: { palette: true, inspector: true, train: true },
+  panels: { palette: true, inspector: true, train: true, rewrites: false },
   folds: {},
   theme: "system",
   logScale: false,
@@ -172,6 +175,7 @@ export const app = createStore<AppState>(() => ({
   speed: VISIBLE_SPEED,
   streamed: new Set(),
   runStale: false,
+  rewrites: NO_REWRITES,
 }));
 
 export const facts = new NodeFacts();
@@ -261,6 +265,7 @@ export function openDocument(graphId: string, revision: number, doc: GraphDocume
     quickAdd: null,
     renaming: null,
     runStale: false,
+    rewrites: { ...NO_REWRITES, function: same ? state.rewrites.function : null },
   }));
 }
 
@@ -308,6 +313,10 @@ export function dismiss(id: number): void {
 /** Whether a node still shows what it was before the run that goes on now. */
 export const isBygone = ({ run, graphId, streamed }: AppState, id: string): boolean =>
   isLive(run) && run?.graph_id === graphId && run.step > 0 && !streamed.has(id);
+
+/** Whether the rewriting step that is looked at is about a node. */
+export const isLit = ({ panels, rewrites }: AppState, id: string): boolean =>
+  panels.rewrites && (chosenStep(rewrites)?.origins.has(id) ?? false);
 
 export const isLive = (run: RunInfo | null): boolean =>
   run !== null && ["starting", "compiling", "running", "paused"].includes(run.state);

@@ -28,6 +28,8 @@ export interface Training {
   cost?: string;
   steps?: number;
   seed?: number;
+  /** Whether rewriting never hides a NaN or an error. */
+  strict?: boolean;
 }
 
 export type Point = [x: number, y: number];

@@ -2,6 +2,7 @@ import { app, notify } from "../store/app";
 import { getPalette, startSession } from "../transport/http";
 import { connect, listen } from "../transport/socket";
 import { complain } from "./failure";
+import { watchRewrites } from "./film";
 import { loadGallery, reopenLast } from "./graph";
 import { keepPreferences, recall } from "./preferences";
 import { resumeRun, takeFrame, tellRun } from "./run";
@@ -10,6 +11,7 @@ import { resume, watchOutbox } from "./sync";
 export async function boot(): Promise<void> {
   keepPreferences();
   watchOutbox(tellRun);
+  watchRewrites();
   listen("run_frame", takeFrame);
   listen("server_notice", ({ level, message }) =>
     notify(level === "error" || level === "warning" ? level : "info", message),

@@ -114,6 +114,11 @@ export function changeTraining(key: string, value: unknown): void {
   });
 }
 
+/** Whether rewriting is to leave out the laws that may hide a NaN or an error. */
+export function setStrict(strict: boolean): void {
+  withDoc((doc) => commit("Strict", new Edit(doc).set(["training", "strict"], strict).patches));
+}
+
 export function selectAll(): void {
   withDoc((doc) => select(Object.keys(doc.nodes)));
 }

@@ -69,9 +69,19 @@ export function backOut(): void {
   } else select([]);
 }
 
+/** Show a panel or hide it. The rewrites lie where the training is unfolded: one makes room for the other. */
 export function togglePanel(panel: PanelName): void {
   const { panels } = app.getState();
-  app.setState({ panels: { ...panels, [panel]: !panels[panel] } });
+  const view = viewport();
+  const wasWhole = view?.element()?.hasAttribute("data-whole");
+  const unfolds = panel === "train" && panels.rewrites;
+  app.setState({
+    panels: unfolds
+      ? { ...panels, train: true, rewrites: false }
+      : { ...panels, [panel]: !panels[panel] },
+  });
+  // What was in view as a whole stays so: a film may be about any of it.
+  if (panel === "rewrites" && wasWhole) requestAnimationFrame(() => view?.fit());
 }
 
 /** Fold a group of cards or unfold it, or every group there is. */
