@@ -32,7 +32,7 @@ function Chosen({ step }: { step: Step }) {
         <h2>{lawWords(rule)}</h2>
         <p className="film-marks">
           <span className="film-phase">{phase}</span>
-          <Tags tags={tags} />
+          <Tags tags={tags} all />
         </p>
       </header>
       <p className="doc">{why}</p>
