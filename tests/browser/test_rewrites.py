@@ -79,7 +79,7 @@ def test_steps_are_found_by_phase_and_words(editor: EditorPage) -> None:
     for step in steps.all():
         expect(step.locator(".film-phase")).to_have_text("merge")
     editor.at("film-phase").select_option("")
-    editor.at("film-words").fill("log of sigmoid")
+    editor.at("film-words").fill("log_of_sigmoid")
     expect(editor.at("film-place")).to_have_text("0 / 2")
     expect(steps).to_have_count(2)
     steps.first.click()

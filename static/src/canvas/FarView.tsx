@@ -2,6 +2,7 @@ import { useStore } from "@xyflow/react";
 import { useEffect, useRef } from "react";
 import { colour, font } from "../controls/paint";
 import { useApp } from "../controls/useApp";
+import { litNodes } from "../store/app";
 import type { GraphDocument } from "../store/document";
 import { cardOf, type Palette } from "../store/palette";
 import { viewport } from "../store/viewport";
@@ -42,6 +43,7 @@ function paint(
   doc: GraphDocument,
   scene: Scene,
   [x, y, zoom]: readonly [number, number, number],
+  lit: ReadonlySet<string>,
 ): void {
   const ratio = devicePixelRatio;
   const { width, height } = ctx.canvas;
@@ -64,6 +66,12 @@ function paint(
     for (const box of boxes) ctx.fillRect(box.x, box.y, box.width, box.height);
   }
   name(ctx, scene, zoom);
+  ctx.strokeStyle = colour("--accent");
+  ctx.lineWidth = 3 / zoom;
+  for (const id of lit) {
+    const box = scene.boxes.get(id);
+    if (box) ctx.strokeRect(box.x, box.y, box.width, box.height);
+  }
 }
 
 function name(ctx: CanvasRenderingContext2D, scene: Scene, zoom: number): void {
@@ -83,6 +91,7 @@ export function FarView() {
   const doc = useApp((state) => state.doc);
   const palette = useApp((state) => state.palette);
   const theme = useApp((state) => state.theme);
+  const lit = useApp(litNodes);
   const transform = useStore((state) => state.transform);
   const width = useStore((state) => state.width);
   const height = useStore((state) => state.height);
@@ -93,8 +102,8 @@ export function FarView() {
     const ctx = surface.current?.getContext("2d");
     if (!ctx || !doc) return;
     if (scene.current?.of !== doc) scene.current = { of: doc, drawn: sceneOf(doc, palette) };
-    paint(ctx, doc, scene.current.drawn, transform);
-  }, [doc, palette, transform, width, height, theme]);
+    paint(ctx, doc, scene.current.drawn, transform, lit);
+  }, [doc, palette, transform, width, height, theme, lit]);
 
   return (
     <canvas

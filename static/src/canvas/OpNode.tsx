@@ -4,7 +4,7 @@ import { Fence } from "../controls/Fence";
 import { Icon } from "../controls/Icon";
 import { Sign } from "../controls/Sign";
 import { useApp, useFacts } from "../controls/useApp";
-import { isBygone, isLit } from "../store/app";
+import { isBygone, litNodes } from "../store/app";
 import { edgeInto, type GraphDocument, type GraphNode } from "../store/document";
 import { type Facts, isUnfinished } from "../store/facts";
 import { type Card, cardOf, inPorts, outPorts, type Port } from "../store/palette";
@@ -68,7 +68,7 @@ function NodeCard({ id }: { id: string }) {
   const { ins, outs, typed } = usePorts(id, card);
   const box = useRef<HTMLDivElement>(null);
   const bygone = useApp((state) => isBygone(state, id)) && node?.kind !== "input";
-  const lit = useApp((state) => isLit(state, id));
+  const lit = useApp((state) => litNodes(state).has(id));
   const pointed = useApp((state) => state.pointed === id);
   if (!node) return null;
 

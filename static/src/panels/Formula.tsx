@@ -26,11 +26,18 @@ export function Formula({ tex, wraps = false }: Props) {
     };
   }, [tex, wraps]);
   useLayoutEffect(() => {
-    const element = place.current;
-    if (!element || !wraps || html === null) return;
-    const { clientWidth, scrollWidth } = element;
-    const size = Math.max(SMALLEST, clientWidth / scrollWidth);
-    if (size < 1) element.style.fontSize = `${size}em`;
+    if (!wraps || html === null) return;
+    const fit = () => {
+      const element = place.current;
+      if (!element) return;
+      element.style.fontSize = "";
+      const { clientWidth, scrollWidth } = element;
+      const size = Math.max(SMALLEST, clientWidth / scrollWidth);
+      if (size < 1) element.style.fontSize = `${size}em`;
+    };
+    fit();
+    // The first formula is measured before its fonts are there.
+    void document.fonts.ready.then(fit);
   }, [html, wraps]);
   if (html === null) return <div className="formula" />;
   // biome-ignore lint/security/noDangerouslySetInnerHtml: KaTeX escapes what it sets (trust: false)

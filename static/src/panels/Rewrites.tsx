@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "react";
+import { invoke } from "../commands";
 import { CommandButton } from "../controls/CommandButton";
 import { Figure } from "../controls/Figure";
 import { Icon } from "../controls/Icon";
@@ -28,6 +29,7 @@ import { Tags } from "./Tags";
 export function Rewrites() {
   const film = useApp((state) => state.rewrites.film);
   const rows = useApp((state) => rowsOf(state.rewrites).length);
+  const asking = useApp((state) => state.rewrites.asking);
   return (
     <section className="panel rewrites" aria-label="Rewrites" data-testid="rewrites">
       <header className="train-head">
@@ -43,7 +45,7 @@ export function Rewrites() {
         </button>
       </header>
       <Notes />
-      <div className="film-body">
+      <div className="film-body" aria-busy={asking && film !== null}>
         <div className="film-left">
           <Filters />
           {film && rows > 0 ? <Steps film={film} /> : <NoSteps />}
@@ -102,6 +104,8 @@ function Figures({ film }: { film: Film }) {
   );
 }
 
+const MOST_WARNINGS = 2;
+
 /** What is to be known of the film before one believes it. */
 function Notes() {
   const film = useApp((state) => state.rewrites.film);
@@ -110,6 +114,7 @@ function Notes() {
   const outdated = useApp((state) => film !== null && isOutdated(film, state.doc));
   const offline = useApp((state) => state.connection !== "online");
   if (!film) return null;
+  const others = film.warnings.slice(MOST_WARNINGS);
   return (
     <>
       {failure && !asking && <FailureNote failure={failure} />}
@@ -126,12 +131,18 @@ function Notes() {
           <CommandButton name="film_again" text="Again" tone="plain" side="top" />
         </p>
       )}
-      {film.warnings.map((warning) => (
+      {film.warnings.slice(0, MOST_WARNINGS).map((warning) => (
         <p className="film-note warning" key={warning}>
           <Icon name="alert" size={14} />
           <span>{warning}</span>
         </p>
       ))}
+      {others.length > 0 && (
+        <p className="film-note warning" title={others.join("\n")}>
+          <Icon name="alert" size={14} />
+          <span>{others.length} more like these</span>
+        </p>
+      )}
     </>
   );
 }
@@ -203,7 +214,7 @@ function Filters() {
         <input
           type="search"
           className="field"
-          placeholder="Search the steps"
+          placeholder="Search steps"
           aria-label="Search the steps"
           data-testid="film-words"
           spellCheck={false}
@@ -309,6 +320,7 @@ function Steps({ film }: { film: Film }) {
         const row = rows[here];
         const to = { Home: 0, End: rows.length - 1 }[event.key];
         if (to !== undefined) goToRow(to);
+        else if (event.key === " ") invoke("film_play");
         else if (event.key === "Enter" && row && stepAt(film, row)?.inside) unfold(row.key);
         else return;
         event.preventDefault();

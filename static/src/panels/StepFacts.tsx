@@ -42,16 +42,22 @@ function Chosen({ step }: { step: Step }) {
         <Formula tex={after_tex} wraps />
       </div>
       <dl className="film-numbers">
-        <dt>nodes</dt>
-        <dd className="mono">
-          {showCount(step.nodes_before)} → {showCount(step.nodes_after)}
-        </dd>
-        <dt>cost</dt>
-        <dd className="mono">
-          {showCount(step.cost_before)} → {showCount(step.cost_after)}
-        </dd>
-        <dt>time</dt>
-        <dd className="mono">{showDuration(seconds)}</dd>
+        <div>
+          <dt>nodes</dt>
+          <dd className="mono">
+            {showCount(step.nodes_before)} → {showCount(step.nodes_after)}
+          </dd>
+        </div>
+        <div>
+          <dt>cost</dt>
+          <dd className="mono">
+            {showCount(step.cost_before)} → {showCount(step.cost_after)}
+          </dd>
+        </div>
+        <div>
+          <dt>time</dt>
+          <dd className="mono">{showDuration(seconds)}</dd>
+        </div>
         <Origins step={step} />
       </dl>
     </>
@@ -66,7 +72,7 @@ function Origins({ step }: { step: Step }) {
   const there = [...step.origins].filter((id) => nodes?.[id]);
   if (there.length === 0) return null;
   return (
-    <>
+    <div>
       <dt>from</dt>
       <dd className="film-origins">
         {there.slice(0, MOST_ORIGINS).map((id) => (
@@ -78,7 +84,7 @@ function Origins({ step }: { step: Step }) {
           <span className="faint">{there.length - MOST_ORIGINS} more</span>
         )}
       </dd>
-    </>
+    </div>
   );
 }
 

@@ -314,9 +314,11 @@ export function dismiss(id: number): void {
 export const isBygone = ({ run, graphId, streamed }: AppState, id: string): boolean =>
   isLive(run) && run?.graph_id === graphId && run.step > 0 && !streamed.has(id);
 
-/** Whether the rewriting step that is looked at is about a node. */
-export const isLit = ({ panels, rewrites }: AppState, id: string): boolean =>
-  panels.rewrites && (chosenStep(rewrites)?.origins.has(id) ?? false);
+const NO_NODES: ReadonlySet<string> = new Set();
+
+/** The nodes that the rewriting step which is looked at is about. */
+export const litNodes = ({ panels, rewrites }: AppState): ReadonlySet<string> =>
+  (panels.rewrites && chosenStep(rewrites)?.origins) || NO_NODES;
 
 export const isLive = (run: RunInfo | null): boolean =>
   run !== null && ["starting", "compiling", "running", "paused"].includes(run.state);

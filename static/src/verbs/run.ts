@@ -122,10 +122,11 @@ export function tellRun(patches: Patch[]): void {
   const live = new Set(liveInputs(doc));
   for (const { path, value } of patches) {
     const [root, id = "", part, param] = path;
+    const isStrictness = root === "training" && id === "strict";
     const name = doc.nodes[id]?.name;
     if (root === "nodes" && part === "params" && param === "value" && live.has(id) && name) {
       void setInput(run, name, Number(value));
-    } else if (root === "nodes" || root === "edges" || root === "functions") {
+    } else if (root === "nodes" || root === "edges" || root === "functions" || isStrictness) {
       app.setState({ runStale: true });
     }
   }

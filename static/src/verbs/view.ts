@@ -74,14 +74,13 @@ export function togglePanel(panel: PanelName): void {
   const { panels } = app.getState();
   const view = viewport();
   const wasWhole = view?.element()?.hasAttribute("data-whole");
-  const unfolds = panel === "train" && panels.rewrites;
-  app.setState({
-    panels: unfolds
+  const next =
+    panel === "train" && panels.rewrites
       ? { ...panels, train: true, rewrites: false }
-      : { ...panels, [panel]: !panels[panel] },
-  });
+      : { ...panels, [panel]: !panels[panel] };
+  app.setState({ panels: next });
   // What was in view as a whole stays so: a film may be about any of it.
-  if (panel === "rewrites" && wasWhole) requestAnimationFrame(() => view?.fit());
+  if (next.rewrites !== panels.rewrites && wasWhole) requestAnimationFrame(() => view?.fit());
 }
 
 /** Fold a group of cards or unfold it, or every group there is. */
