@@ -27,7 +27,7 @@ export function Formula({ tex, wraps = false }: Props) {
   }, [tex, wraps]);
   useLayoutEffect(() => {
     if (!wraps || html === null) return;
-    const fit = () => {
+    const shrink = () => {
       const element = place.current;
       if (!element) return;
       element.style.fontSize = "";
@@ -35,9 +35,9 @@ export function Formula({ tex, wraps = false }: Props) {
       const size = Math.max(SMALLEST, clientWidth / scrollWidth);
       if (size < 1) element.style.fontSize = `${size}em`;
     };
-    fit();
+    shrink();
     // The first formula is measured before its fonts are there.
-    void document.fonts.ready.then(fit);
+    void document.fonts.ready.then(shrink);
   }, [html, wraps]);
   if (html === null) return <div className="formula" />;
   // biome-ignore lint/security/noDangerouslySetInnerHtml: KaTeX escapes what it sets (trust: false)

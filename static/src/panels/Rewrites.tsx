@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { type CSSProperties, useEffect, useRef, useState } from "react";
 import { invoke } from "../commands";
 import { CommandButton } from "../controls/CommandButton";
 import { Figure } from "../controls/Figure";
@@ -315,6 +315,7 @@ function Steps({ film }: { film: Film }) {
       aria-label="Steps"
       aria-activedescendant={here >= 0 ? `step-${rows[here]?.key}` : undefined}
       data-testid="film-list"
+      style={{ "--digits": `${1.1 * String(rows.length).length}ch` } as CSSProperties}
       tabIndex={0}
       onKeyDown={(event) => {
         const row = rows[here];
@@ -367,7 +368,7 @@ function StepRow({ row, step, chosen, place, of }: StepRowProps) {
       data-testid={`film-step-${row.key}`}
       onClick={() => choose(row.key)}
     >
-      <span className="film-number mono faint">{row.position + 1}</span>
+      <span className="film-number mono faint">{showCount(row.position + 1)}</span>
       {step ? <StepWords row={row} step={step} /> : <span className="faint">…</span>}
     </div>
   );

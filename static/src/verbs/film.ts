@@ -58,8 +58,11 @@ export function watchRewrites(): void {
   });
 }
 
-/** Ask for the film of the graph as it is now. What was there stays until another one comes. */
-export async function askFilm(): Promise<void> {
+/**
+ * Ask for the film of the graph as it is now. What was there stays until another one comes; `again`
+ * is for the same one, which the server had closed: the place in it stays, too.
+ */
+export async function askFilm(again = false): Promise<void> {
   const asked = wishOf(app.getState());
   change({ asked, asking: true, failure: null, playing: false });
   const current = () => app.getState().rewrites.asked === asked;
@@ -76,6 +79,7 @@ export async function askFilm(): Promise<void> {
     if (!current()) return;
     const { film } = app.getState().rewrites;
     if (film?.id === reply.film_id) change({ film: { ...film, of: doc } });
+    else if (again) change({ film: filmOf(reply, doc) });
     else change({ film: filmOf(reply, doc), chosen: null, unfolded: new Set() });
   } catch (failure) {
     if (current()) change({ failure: failureOf(failure) });
@@ -125,7 +129,7 @@ async function fetchGaps(): Promise<void> {
   } catch (failure) {
     const { rewrites, doc } = app.getState();
     const closed = failure instanceof Refusal && failure.error.kind === "not-found";
-    if (closed && rewrites.film && !isOutdated(rewrites.film, doc)) void askFilm();
+    if (closed && rewrites.film && !isOutdated(rewrites.film, doc)) void askFilm(true);
     else change({ failure: failureOf(failure) });
   } finally {
     fetching = false;
