@@ -122,9 +122,9 @@ describe("a film of an older graph", () => {
     const of = app.getState().doc ?? doc;
     const film = filmed(page(1, 0, 1), of);
     commit("Move", moveNodes(of, new Map([["x", [5, 5]]])));
-    expect(isOutdated(film, app.getState().doc)).toBe(false);
+    expect(isOutdated(film.of, app.getState().doc)).toBe(false);
     commit("Set", setParam(of, "x", "value", 7));
-    expect(isOutdated(film, app.getState().doc)).toBe(true);
+    expect(isOutdated(film.of, app.getState().doc)).toBe(true);
   });
 });
 

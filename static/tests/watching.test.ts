@@ -96,7 +96,7 @@ describe("a film", () => {
     if (doc) commit("Set", setParam(doc, "x", "value", 7));
     await rest();
     const { film } = shown();
-    expect(film && isOutdated(film, app.getState().doc)).toBe(true);
+    expect(film && isOutdated(film.of, app.getState().doc)).toBe(true);
     await askFilm();
     expect(shown().film?.of).toBe(app.getState().doc);
   });
@@ -116,6 +116,22 @@ describe("a film", () => {
       asking: false,
       failure: { message: "mix has nothing at a.", hint: "Wire it.", node: "mix", lost: false },
     });
+  });
+
+  it("comes by itself once a graph that had none is mended", async () => {
+    serve({
+      film_open: () => {
+        throw refusal("program", "mix has nothing at a.");
+      },
+    });
+    togglePanel("rewrites");
+    await rest();
+    expect(shown()).toMatchObject({ film: null, failure: { node: "mix" } });
+    serve(anyFilm());
+    const { doc } = app.getState();
+    if (doc) commit("Set", setParam(doc, "x", "value", 7));
+    await rest();
+    expect(shown()).toMatchObject({ film: { total: 3 }, failure: null });
   });
 
   it("is asked for again when the server is back", async () => {

@@ -8,23 +8,31 @@ interface Props {
   tex: string;
   /** Whether it is to fit: it goes on in a next line, and is set smaller, before it is cut off. */
   wraps?: boolean;
+  /** The same as plain text, for what KaTeX cannot set. */
+  text?: string;
 }
 
 /** A formula, set by KaTeX, which is fetched when the first one is shown. */
-export function Formula({ tex, wraps = false }: Props) {
+export function Formula({ tex, wraps = false, text }: Props) {
   const [html, setHtml] = useState<string | null>(null);
+  const [plain, setPlain] = useState(false);
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let current = true;
     void import("katex").then(({ default: katex }) => {
-      const options = { throwOnError: false, trust: false, maxExpand: 1000 };
+      if (!current) return;
+      const options = { trust: false, maxExpand: 1000, displayMode: !wraps };
       const words = wraps ? `\\displaystyle ${tex}` : tex;
-      if (current) setHtml(katex.renderToString(words, { ...options, displayMode: !wraps }));
+      try {
+        setHtml(katex.renderToString(words, { ...options, throwOnError: text !== undefined }));
+      } catch {
+        setPlain(true);
+      }
     });
     return () => {
       current = false;
     };
-  }, [tex, wraps]);
+  }, [tex, wraps, text]);
   useLayoutEffect(() => {
     if (!wraps || html === null) return;
     const shrink = () => {
@@ -39,6 +47,7 @@ export function Formula({ tex, wraps = false }: Props) {
     // The first formula is measured before its fonts are there.
     void document.fonts.ready.then(shrink);
   }, [html, wraps]);
+  if (plain) return <p className="formula mono">{text}</p>;
   if (html === null) return <div className="formula" />;
   // biome-ignore lint/security/noDangerouslySetInnerHtml: KaTeX escapes what it sets (trust: false)
   return <div className="formula" ref={place} dangerouslySetInnerHTML={{ __html: html }} />;

@@ -109,9 +109,11 @@ const MOST_WARNINGS = 2;
 /** What is to be known of the film before one believes it. */
 function Notes() {
   const film = useApp((state) => state.rewrites.film);
-  const failure = useApp((state) => state.rewrites.failure);
+  const failure = useApp(({ rewrites, doc }) =>
+    rewrites.failure && !isOutdated(rewrites.failure.of, doc) ? rewrites.failure : null,
+  );
   const asking = useApp((state) => state.rewrites.asking);
-  const outdated = useApp((state) => film !== null && isOutdated(film, state.doc));
+  const outdated = useApp((state) => film !== null && isOutdated(film.of, state.doc));
   const offline = useApp((state) => state.connection !== "online");
   if (!film) return null;
   const others = film.warnings.slice(MOST_WARNINGS);

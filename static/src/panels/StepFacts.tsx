@@ -25,7 +25,7 @@ export function StepFacts() {
 }
 
 function Chosen({ step }: { step: Step }) {
-  const { rule, phase, why, tags, before_tex, after_tex, seconds } = step;
+  const { rule, phase, why, tags, before, after, seconds } = step;
   return (
     <>
       <header>
@@ -37,9 +37,9 @@ function Chosen({ step }: { step: Step }) {
       </header>
       <p className="doc">{why}</p>
       <div className="film-formulas">
-        <Formula tex={before_tex} wraps />
+        <Formula tex={step.before_tex} text={before} wraps />
         <span className="film-arrow">→</span>
-        <Formula tex={after_tex} wraps />
+        <Formula tex={step.after_tex} text={after} wraps />
       </div>
       <dl className="film-numbers">
         <div>

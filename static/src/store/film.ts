@@ -64,6 +64,8 @@ export interface FilmFailure {
   node: string | null;
   /** The server did not answer, rather than refuse. */
   lost: boolean;
+  /** The document that it is about. */
+  of: GraphDocument | null;
 }
 
 /** What the panel of rewrites shows. */
@@ -153,9 +155,10 @@ export function withPage(film: Film, page: FilmPage): Film {
   return { ...film, parts: new Map(film.parts).set(key, { path: page.path, steps, origins }) };
 }
 
-/** Whether the graph means something else than when the film was made; layout changes nothing. */
-export const isOutdated = ({ of }: Film, doc: GraphDocument | null): boolean =>
+/** Whether a graph means something else than it did; layout changes nothing. */
+export const isOutdated = (of: GraphDocument | null, doc: GraphDocument | null): boolean =>
   doc === null ||
+  of === null ||
   doc.nodes !== of.nodes ||
   doc.edges !== of.edges ||
   doc.functions !== of.functions ||

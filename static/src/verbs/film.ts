@@ -31,18 +31,23 @@ const sameWish = (a: Wish | null, b: Wish) =>
   a?.opened === b.opened && a.function === b.function && a.strict === b.strict;
 
 function failureOf(failure: unknown): FilmFailure {
+  const of = app.getState().doc;
   if (failure instanceof Refusal)
-    return { ...sentence(failure.error), node: failure.error.node, lost: false };
+    return { ...sentence(failure.error), node: failure.error.node, lost: false, of };
   if (!(failure instanceof Unanswered)) throw failure;
   return {
     message: "The server cannot be reached.",
     hint: "The film comes when it is back.",
     node: null,
     lost: true,
+    of,
   };
 }
 
-/** From now on there is a film whenever it is looked at: of this graph, this function, this strictness. */
+/**
+ * From now on there is a film whenever it is looked at: of this graph, this function, this
+ * strictness; and of a graph that had none as soon as it has one.
+ */
 export function watchRewrites(): void {
   app.subscribe((state, before) => {
     const { panels, doc, connection, rewrites } = state;
@@ -51,8 +56,10 @@ export function watchRewrites(): void {
       return;
     }
     if (!doc || connection !== "online") return;
+    const { film, failure, asking } = rewrites;
     const back = before.connection !== "online";
-    if (!sameWish(rewrites.asked, wishOf(state)) || (back && rewrites.failure?.lost)) {
+    const mended = !film && !asking && failure && !failure.lost && isOutdated(failure.of, doc);
+    if (!sameWish(rewrites.asked, wishOf(state)) || (back && failure?.lost) || mended) {
       void askFilm();
     } else if (back) void fetchGaps();
   });
@@ -129,7 +136,7 @@ async function fetchGaps(): Promise<void> {
   } catch (failure) {
     const { rewrites, doc } = app.getState();
     const closed = failure instanceof Refusal && failure.error.kind === "not-found";
-    if (closed && rewrites.film && !isOutdated(rewrites.film, doc)) void askFilm(true);
+    if (closed && rewrites.film && !isOutdated(rewrites.film.of, doc)) void askFilm(true);
     else change({ failure: failureOf(failure) });
   } finally {
     fetching = false;

@@ -1,6 +1,7 @@
 import type { GraphListItem, GraphOpenRequest, RunInfo } from "../protocol";
 import { app, NO_SUMMARY, notify, takeReport } from "../store/app";
 import type { GraphDocument } from "../store/document";
+import { NO_REWRITES } from "../store/film";
 import { viewport } from "../store/viewport";
 import { downloadUrl, getGallery, getGalleryDocument } from "../transport/http";
 import { Refusal, request } from "../transport/socket";
@@ -98,7 +99,14 @@ export const deleteGraph = (graphId: string) =>
     if (app.getState().graphId !== graphId) return;
     await leaveRun();
     remember({ graphId: null });
-    app.setState({ graphId: null, doc: null, outbox: [], summary: NO_SUMMARY, outputs: null });
+    app.setState({
+      graphId: null,
+      doc: null,
+      outbox: [],
+      summary: NO_SUMMARY,
+      outputs: null,
+      rewrites: NO_REWRITES,
+    });
   });
 
 export async function loadGallery(): Promise<void> {
