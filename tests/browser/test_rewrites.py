@@ -120,9 +120,10 @@ def test_a_broken_graph_keeps_its_film_and_says_why(editor: EditorPage) -> None:
     failure = editor.at("film-failure")
     expect(failure).to_be_visible()
     expect(editor.at("film-steps")).to_have_text(str(count))
+    # What is undone is the graph of the film again.
     editor.press("Control+z")
-    editor.do("film_again")
     expect(failure).to_have_count(0)
+    expect(editor.at("film-outdated")).to_have_count(0)
     expect(editor.at("film-steps")).to_have_text(str(count))
 
 
