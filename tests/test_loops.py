@@ -344,3 +344,10 @@ def test_lazy_parts_of_a_body_stay_in_it() -> None:
     (body,) = rewritten([x, h, w], rows)[1]
     assert "subtensor" in body
     assert_kept([rows], AT)
+
+
+def test_the_shape_of_a_loops_rows_needs_no_loop() -> None:
+    (rows, found), _ = scan(lambda row, last: [T.tanh(row + last), T.exp(last)], x, [h, None])
+    lengths = [rows.shape, found.shape[0], rows.shape[1]]
+    assert rewritten([x, h], *lengths)[1] == []
+    assert_kept(lengths, AT)

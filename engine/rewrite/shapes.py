@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
 from engine.expression import OPS, Apply, Variable
+from engine.op import Op
 from engine.ops.arithmetic import add, int_div, maximum, minimum, mul, sub
 from engine.ops.creation import alloc, full
 from engine.ops.logic import cast
+from engine.ops.loop import Loop
 from engine.ops.shape import shape
 from engine.rewrite.cuts import cuts_of_part
 from engine.rewrite.scalars import constant, number_of
@@ -140,8 +142,11 @@ def _put_together(
         return shape(x)[i] if found is None else found
 
     match node.op.name:
-        case "alloc":
-            return cast(node.inputs[1 + axis], "int64")
+        case "scan":
+            return _trace_length(v, node, axis, length)
+        case _ if _is_of_lengths(node.op):
+            given = node.inputs[len(node.op.ports) - 1 :]
+            return cast(given[axis], "int64") if axis < len(given) else None
         case "eye" | "tri":
             return cast(node.inputs[axis], "int64")
         case "arange" if number_of(node.inputs[0]) == 0 and number_of(node.inputs[2]) == 1:
@@ -162,6 +167,25 @@ def _put_together(
             return _cut_length(node, axis, length)
         case _:
             return None
+
+
+def _is_of_lengths(op: Op) -> bool:
+    """Whether an op makes a tensor, or draws one, of the lengths that it is given."""
+    return op.name == "alloc" or (op.category == "Random" and op.ports[-1].name == "lengths")
+
+
+def _trace_length(
+    v: Variable, node: Apply, axis: int, length: Callable[[Variable, int], Variable]
+) -> Variable | None:
+    """The length of an axis of the rows of a loop: its first rows have all others already."""
+    loop = Loop(**node.params)
+    if axis:
+        _, first, _ = loop.split(node.inputs[1:])
+        return length(first[v.index], axis) if v.index < len(first) else None
+    if loop.until or loop.kept(v.index):
+        return None
+    steps = cast(node.inputs[0], "int64")
+    return steps + loop.depths[v.index] if loop.depths[v.index] else steps
 
 
 def _is_length(v: Variable, view: View) -> bool:

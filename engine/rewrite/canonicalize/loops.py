@@ -15,7 +15,6 @@ from engine.ops.exponential import exp
 from engine.ops.indexing import subtensor
 from engine.ops.joining import stack
 from engine.ops.loop import Loop
-from engine.ops.shape import shape
 from engine.rewrite.examples import loop, row_of
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.rule import DROPS_ROWS, HIDES_ERROR, Replacement
@@ -419,18 +418,3 @@ def _short(x: Variable) -> Variable:
     row, last = Variable(x.type), Variable(x.type)
     body = Block((row, last), (exp(row) * last,))
     return Loop(body, sequences=1, taps=((-1,),)).run(Constant(2), [stack([x, x]), stack([x])])[0]
-
-
-@canonicalize.computed(["shape"], example=lambda x: shape(_fixed_state(x)), tags=[HIDES_ERROR])
-def shape_of_a_state(node: Apply, view: View) -> Variable | None:
-    """How many rows a loop gives is known before it runs; each is as large as the first."""
-    trace = node.inputs[0]
-    if trace.owner is None or trace.owner.op.name != "scan":
-        return None
-    loop = Loop(**trace.owner.params)
-    if loop.until or trace.index >= len(loop.taps) or loop.kept(trace.index):
-        return None
-    steps, inputs = trace.owner.inputs[0], trace.owner.inputs[1:]
-    first = shape(loop.split(inputs)[1][trace.index])
-    rows = OPS["cast"](steps, "int64") + loop.depths[trace.index]
-    return stack([rows, *(first[axis] for axis in range(1, trace.ndim))])
