@@ -12,8 +12,10 @@ import engine.tensor as T
 from engine import function, grad, scan, shared
 from engine.codegen.numpy import interpret
 from engine.errors import ParameterError, TypeMismatchError
-from engine.expression import Variable
+from engine.expression import Constant, Variable, leaves
+from engine.graph import Graph
 from engine.ifelse import ifelse
+from engine.rewrite import optimize
 
 Array = np.ndarray[Any, Any]
 
@@ -198,3 +200,37 @@ def test_memory_of_a_pass_is_not_that_of_the_last_one() -> None:
             first, second = f(flag, [value])
             assert np.allclose([first, second], [[np.exp(value) * k] for k in (2, 3)]
                                if flag else [[value]] * 2)  # fmt: skip
+
+
+def choices(*outputs: Variable) -> list[str]:
+    """The names of the ops of the rewritten graph."""
+    given = [v for v in leaves(outputs) if not isinstance(v, Constant)]
+    graph = Graph(given, outputs)
+    assert optimize(graph, check=True).warnings == []
+    return sorted(n.op.name for n in graph.toposort())
+
+
+def test_choices_by_one_condition_are_merged() -> None:
+    c, x, y = T.bscalar("c"), T.dvector("x"), T.dvector("y")
+    assert choices(ifelse(c, ifelse(c, x, y), T.exp(y))) == ["exp", "ifelse"]
+    assert choices(ifelse(c, T.exp(x), y), ifelse(c, T.exp(x), y)) == ["exp", "ifelse"]
+    assert choices(ifelse(c, x, x)) == []
+    slope = ifelse(c, T.exp(x), T.zeros_like(x)) + ifelse(c, T.zeros_like(x), y)
+    assert choices(slope).count("ifelse") == 1
+
+
+def test_what_both_branches_do_is_done_to_what_is_chosen() -> None:
+    c, x, y = T.bscalar("c"), T.dvector("x"), T.dvector("y")
+    out = ifelse(c, T.exp(x), T.exp(y))
+    assert choices(out) == ["exp", "ifelse"]
+    f = function([c, x, y], out)
+    assert [f(k, [0.0], [0.0, 0.0]).tolist() for k in (1, 0)] == [[1], [1, 1]]
+
+
+def test_a_condition_is_asked_for_directly() -> None:
+    c, x, y = T.bscalar("c"), T.dvector("x"), T.dvector("y")
+    for condition, first in ((T.neq(c, 0), True), (T.eq(c, 0), False), (T.invert(c > 0), False)):
+        out = ifelse(condition, x, T.exp(y))
+        assert not {"neq", "eq", "invert"} & {*choices(out)}
+        f = function([c, x, y], out)
+        assert [f(k, [3.0], [0.0])[0] for k in (1, 0)] == ([3, 1] if first else [1, 3])

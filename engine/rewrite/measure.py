@@ -190,14 +190,14 @@ def hazard(node: Apply, ranges: Ranges) -> int:
         case "exp" if ranges.is_never_positive(node.inputs[0]):
             return 0
         case "add" | "sub" if node.out.dtype in DISCRETE:
-            return 0
+            return 0  # integers are not rounded
         case "add" | "sub" if _is_of_squares(node.inputs[0]):
             return 3
         case "add" | "sub" if _is_near(node.inputs):
             return 2
         case "add" | "sub":
-            # What was rounded may cancel: 1 - sigmoid(x).  Integers are not rounded.
-            return int(node.out.dtype not in DISCRETE and any(_is_rounded(v) for v in node.inputs))
+            # What was rounded may cancel: 1 - sigmoid(x).
+            return int(any(_is_rounded(v) for v in node.inputs))
         case "log" if _is_one_of(node.inputs[0], "sqr", "prod"):
             return HAZARDS["log"] + 1  # which overflow or vanish before it
         case "true_div" | "inv" if _vanishes(node.inputs[-1]):

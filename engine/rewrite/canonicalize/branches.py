@@ -5,10 +5,12 @@ from __future__ import annotations
 from engine.expression import OPS, Apply, Constant, Variable
 from engine.ops.control import ifelse
 from engine.ops.exponential import exp
-from engine.ops.logic import fill, invert
+from engine.ops.logic import eq, fill, invert, neq
+from engine.ops.reductions import count
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.scalars import like, number_of
 from engine.rewrite.view import View
+from engine.types import DISCRETE
 
 
 @canonicalize.computed(["ifelse"], example=lambda x: ifelse(Constant(1), x, exp(x)))
@@ -53,6 +55,21 @@ def choose_the_other_way_round(node: Apply, view: View) -> Variable | None:
     if not negated or condition.owner is None or condition.dtype != "bool":
         return None
     return ifelse(condition.owner.inputs[0], other, then)
+
+
+@canonicalize.computed(["ifelse"], example=lambda x, y: ifelse(neq(count(x), 0), x, exp(y)))
+def choose_by_the_number(node: Apply, view: View) -> Variable | None:
+    """A number that is not 0 is as good a condition as the comparison that says so."""
+    condition, then, other = node.inputs
+    compared = condition.owner
+    if compared is None or compared.op not in (eq, neq):
+        return None
+    number, zero = compared.inputs
+    if number_of(zero) != 0:
+        number, zero = zero, number
+    if number_of(zero) != 0 or number.ndim or number.dtype not in DISCRETE:
+        return None
+    return ifelse(number, *((then, other) if compared.op is neq else (other, then)))
 
 
 @canonicalize.computed(["ifelse"], example=lambda x, y: ifelse(_any(x), exp(x), exp(y)))
