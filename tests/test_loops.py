@@ -59,7 +59,7 @@ class Drawn:
 def loops(draw: Any) -> Drawn:
     """A loop over some sequences, states and constants, whose body is grown op by op."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    dtype = draw(st.sampled_from(["float64", "float64", "float32", "int64"]))
+    dtype = draw(st.sampled_from(["float64", "float64", "float32", "int64", "int8", "bool"]))
     steps = draw(st.sampled_from(STEPS))
     known = draw(st.booleans())
     row = (WIDTH,) * draw(st.integers(0, 2))
@@ -92,7 +92,7 @@ def loops(draw: Any) -> Drawn:
         fitting = [v for v in pool if v.ndim <= len(row)]
         for _ in range(states):
             v = fitting[draw(st.integers(0, len(fitting) - 1))]
-            v = T.fill(T.zeros(row, dtype), v)
+            v = v if v.ndim == len(row) else T.fill(T.zeros(row, dtype), v)
             results.append(T.tanh(v) if dtype in FLOATS and draw(st.booleans()) else v)
         results += [pool[draw(st.integers(0, len(pool) - 1))] for _ in range(plain)]
         return (results, until(T.sum(results[0]) > 1)) if ends else results
