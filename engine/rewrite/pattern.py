@@ -8,7 +8,7 @@ right side has the dtypes and ranks of the graph that it goes into.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,23 @@ class Call:
 
 Pattern = Anything | Exactly | Call
 
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor of the product that a law looks for: a power of what its pattern matches.
+
+    names: of the variables in the pattern.  depth: how many applies are on top of one another.
+    """
+
+    pattern: Pattern
+    exponent: int
+    names: tuple[str, ...]
+    depth: int
+
+
+FEW = 8
+"""Factors of a product that are simply tried one after the other."""
+
 CONSTANT = "constant"
 """Stands among the names of ops for a constant that is read."""
 
@@ -77,6 +94,16 @@ def compile_pattern(v: Variable, free: frozenset[str]) -> Pattern:
         tuple(name for name in node.params if name in free),
         tuple(compile_pattern(x, free) for x in node.inputs),
     )
+
+
+def _factor(pattern: Pattern, exponent: int) -> Factor:
+    names: list[str] = []
+    level, depth = [pattern], 0
+    while level:
+        names += [p.name for p in level if isinstance(p, Anything)]
+        level = [below for p in level if isinstance(p, Call) for below in p.inputs]
+        depth += bool(level)
+    return Factor(pattern, exponent, tuple(dict.fromkeys(names)), depth)
 
 
 def match(todo: list[tuple[Pattern, Variable]], bound: Bound, accept: Accept) -> bool:
@@ -168,14 +195,15 @@ class Law:
             if not isinstance(p, Anything)
         )
         self.product = product_of(self.left, lambda v: False) if in_product else None
-        self.factors: list[tuple[Pattern, int]] = []
+        self.factors: list[Factor] = []
         self.ops = frozenset({self.left.owner.op.name})
         if self.product is not None:
             self.ops = FAMILY
             self.below = frozenset()  # its factors may lie deeper
-            found = ((compile_pattern(v, free), e) for v, e in self.product.factors.items())
-            self.factors = sorted(found, key=lambda factor: isinstance(factor[0], Anything))
-        self.factor_ops = frozenset(p.op for p, _ in self.factors if isinstance(p, Call))
+            found = (_factor(compile_pattern(v, free), e) for v, e in self.product.factors.items())
+            self.factors = sorted(found, key=lambda f: isinstance(f.pattern, Anything))
+        patterns = (f.pattern for f in self.factors)
+        self.factor_ops = frozenset(p.op for p in patterns if isinstance(p, Call))
 
     def __call__(self, node: Apply, view: View) -> Variable | None:
         if self.product is not None:
@@ -223,15 +251,17 @@ class Law:
         found: list[Variable] = []
         used: dict[Variable, int] = {}
 
-        def choose(rest: list[tuple[Pattern, int]], bound: Bound) -> bool:
+        def choose(rest: list[Factor], bound: Bound) -> bool:
             if not rest:
                 return self._accept(bound, whole.dtype, view, found)
-            (pattern, exponent), *others = rest
-            for v, e in whole.factors.items():
+            factor, *others = rest
+            exponent = factor.exponent
+            for v in _candidates(factor, whole, bound):
+                e = whole.factors[v]
                 if v in used or e * exponent <= 0 or abs(e) < abs(exponent):
                     continue
                 used[v] = exponent
-                if match([(pattern, v)], bound.copy(), lambda b: choose(others, b)):
+                if match([(factor.pattern, v)], bound.copy(), lambda b: choose(others, b)):
                     return True
                 del used[v]
             return False
@@ -247,3 +277,12 @@ class Law:
         changed.scale(self.product.coefficient, -times)
         changed.scale(self.product.divisor, times)
         return None if changed.cancelled and not view.may_cancel else changed
+
+
+def _candidates(factor: Factor, whole: Product, bound: Bound) -> Iterable[Variable]:
+    """The factors of a product that may be the one that is looked for, in their order."""
+    if len(whole.factors) > FEW and isinstance(factor.pattern, Call):
+        for x in (bound[name] for name in factor.names if name in bound):
+            if not isinstance(x, Constant):  # of which another may have the same value
+                return whole.reading(x, factor.depth)
+    return whole.factors

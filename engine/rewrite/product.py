@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -42,6 +43,23 @@ class Product:
     def ops(self) -> frozenset[Op]:
         """The ops that compute its factors; asked of a product that no longer changes."""
         return frozenset(v.owner.op for v in self.factors if v.owner is not None)
+
+    @cached_property
+    def _readers(self) -> dict[int, dict[Variable, list[Variable]]]:
+        return {}
+
+    def reading(self, x: Variable, depth: int) -> list[Variable]:
+        """The factors that x is read in, at most so many applies below their tops.
+
+        Asked of a product that no longer changes.
+        """
+        found = self._readers.get(depth)
+        if found is None:
+            found = self._readers[depth] = defaultdict(list)
+            for v in self.factors:
+                for below in _below(v, depth):
+                    found[below].append(v)
+        return found.get(x, [])
 
     def key(self) -> frozenset[tuple[Variable, int]]:
         """Equal for products that differ only in their number."""
@@ -132,6 +150,16 @@ class Product:
             if len(parts) > 1 and out.dtype != self.dtype:
                 return None
         return out
+
+
+def _below(v: Variable, depth: int) -> Iterable[Variable]:
+    """All that an expression reads down to a depth."""
+    found: dict[Variable, None] = {}
+    level = [v]
+    for _ in range(depth):
+        level = [x for y in level if y.owner is not None for x in y.owner.inputs if x not in found]
+        found.update(dict.fromkeys(level))
+    return found
 
 
 def _axes(v: Variable) -> int:

@@ -62,12 +62,17 @@ def is_layout(node: Apply) -> bool:
 
 
 def _as_long(v: Variable, view: View) -> Variable:
+    passed: list[Variable] = []
     while v.owner is not None and not _is_kept(v.owner):
-        alike = [x for x in v.owner.inputs if x.broadcastable == v.broadcastable]
-        same = next((x for x in alike if view.lengths.covers(x, v)), None)
+        same = view.shortcut(v)
+        if same is None:
+            alike = [x for x in v.owner.inputs if x.broadcastable == v.broadcastable]
+            same = next((x for x in alike if view.lengths.covers(x, v)), None)
         if same is None:
             break
+        passed.append(v)
         v = same
+    view.shorten(passed, v)
     return v
 
 

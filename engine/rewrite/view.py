@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from engine.expression import OPS, Apply, Block, Variable
 from engine.graph import Graph, Sink
@@ -36,7 +36,9 @@ class View:
         self.may_cancel = may_cancel
         self._products: dict[tuple[Variable, bool], Product] = {}
         self._sums: dict[Variable, Sum] = {}
+        self._wholes: dict[Variable, Sum] = {}
         self._parts: dict[tuple[Variable, frozenset[str]], bool] = {}
+        self._shortcuts: dict[Variable, Variable] = {}
         self.lengths = Lengths()
         self.ranges = Ranges()
 
@@ -83,16 +85,44 @@ class View:
             form = self._sums[v] = sum_of(v, self.is_shared)
         return form
 
+    def shortcut(self, v: Variable) -> Variable | None:
+        """A variable of the graph, further up, that is known to have the shape of v."""
+        found = self._shortcuts.get(v)
+        there = found is not None and (found.owner is None or found.owner in self._equals)
+        return found if there else None
+
+    def shorten(self, variables: Iterable[Variable], source: Variable) -> None:
+        """Take note that variables have the shape of `source`; that stays true."""
+        self._shortcuts.update(dict.fromkeys(variables, source))
+
     def changed(self) -> None:
         """Forget what was derived from the graph as it was."""
         self._products.clear()
         self._sums.clear()
+        self._wholes.clear()
         self._parts.clear()
 
     def are_opposite(self, x: Variable, y: Variable) -> bool:
         """Whether y is -x, as far as sums tell."""
-        total = sum_of(OPS["add"](x, y), lambda v: False)
-        return not total.number and not any(t.coefficient for t in total.terms.values())
+        if x.dtype != y.dtype:
+            total = sum_of(OPS["add"](x, y), lambda v: False)
+            return not total.number and not any(t.coefficient for t in total.terms.values())
+        ours, others = self._whole(x), self._whole(y)
+        return (
+            ours.number == -others.number
+            and ours.terms.keys() == others.terms.keys()
+            and all(
+                t.coefficient == -others.terms[key].coefficient for key, t in ours.terms.items()
+            )
+        )
+
+    def _whole(self, v: Variable) -> Sum:
+        """The normal form of v as a sum, also through what others read; no term in it is 0."""
+        form = self._wholes.get(v)
+        if form is None:
+            form = self._wholes[v] = sum_of(v, lambda part: False)
+            form.terms = {key: t for key, t in form.terms.items() if t.coefficient}
+        return form
 
 
 DEEP = 24
