@@ -236,17 +236,19 @@ class Law:
 
     def _in_product(self, node: Apply, view: View) -> Variable | None:
         """Look for the left side among the factors of a product, as often as it is in there."""
-        if view.is_part_of(node.out, FAMILY):
+        ops = view.factor_ops(node.out)
+        if ops is None or not self.factor_ops <= ops:
             return None
-        whole = self._with_right_side(view.product(node.out), view)
-        if whole is None:
-            whole = self._with_right_side(view.product(node.out, deep=True), view)
+        form, deep = view.product(node.out), view.product(node.out, deep=True)
+        whole = self._with_right_side(form, view)
+        if whole is None and deep is not form:
+            whole = self._with_right_side(deep, view)
         return None if whole is None else whole.build()
 
     def _with_right_side(self, whole: Product, view: View) -> Product | None:
         """The product with the right side in place of the factors that are the left side."""
         assert self.product is not None
-        if not self.factor_ops <= whole.ops or whole.cancelled or not whole.is_sound():
+        if not self.factor_ops <= whole.ops or not whole.is_usable:
             return None
         found: list[Variable] = []
         used: dict[Variable, int] = {}

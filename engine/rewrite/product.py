@@ -45,6 +45,11 @@ class Product:
         return frozenset(v.owner.op for v in self.factors if v.owner is not None)
 
     @cached_property
+    def is_usable(self) -> bool:
+        """Whether nothing has cancelled or overflown; asked of a product that no longer changes."""
+        return not self.cancelled and self.is_sound()
+
+    @cached_property
     def _readers(self) -> dict[int, dict[Variable, list[Variable]]]:
         return {}
 

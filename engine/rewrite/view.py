@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 
 from engine.expression import OPS, Apply, Block, Variable
 from engine.graph import Graph, Sink
+from engine.op import Op
 from engine.rewrite.equals import Equals
 from engine.rewrite.lengths import Lengths
+from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product, product_of
 from engine.rewrite.ranges import Ranges
 from engine.rewrite.sum import Sum, sum_of
@@ -35,6 +37,7 @@ class View:
         self.rewritten = rewritten
         self.may_cancel = may_cancel
         self._products: dict[tuple[Variable, bool], Product] = {}
+        self._factor_ops: dict[Variable, frozenset[Op] | None] = {}
         self._sums: dict[Variable, Sum] = {}
         self._wholes: dict[Variable, Sum] = {}
         self._parts: dict[tuple[Variable, frozenset[str]], bool] = {}
@@ -70,13 +73,28 @@ class View:
     def product(self, v: Variable, *, deep: bool = False) -> Product:
         """The normal form of v as a product; to change it, change a copy.
 
-        deep: also through a few parts that others read as well.
+        deep: also through a few parts that others read as well; the same object if there are none.
         """
         form = self._products.get((v, deep))
         if form is None:
-            hidden = _after(DEEP) if deep else self.is_shared
-            form = self._products[v, deep] = product_of(v, hidden)
+            form = product_of(v, _after(DEEP) if deep else self.is_shared)
+            plain = self.product(v) if deep else form
+            if form == plain:
+                form = plain
+            self._products[v, deep] = form
         return form
+
+    def factor_ops(self, v: Variable) -> frozenset[Op] | None:
+        """The ops that compute the factors of v, deep ones too; None where v is part of a product.
+
+        Tells the laws of products at once that there is nothing for them.
+        """
+        if v not in self._factor_ops:
+            part = self.is_part_of(v, PRODUCTS)
+            self._factor_ops[v] = (
+                None if part else self.product(v).ops | self.product(v, deep=True).ops
+            )
+        return self._factor_ops[v]
 
     def sum(self, v: Variable) -> Sum:
         """The normal form of v as a sum; to change it, change a copy."""
@@ -98,6 +116,7 @@ class View:
     def changed(self) -> None:
         """Forget what was derived from the graph as it was."""
         self._products.clear()
+        self._factor_ops.clear()
         self._sums.clear()
         self._wholes.clear()
         self._parts.clear()
