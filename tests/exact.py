@@ -116,6 +116,10 @@ def _product(x: Array, axis: Any, keepdims: bool) -> Array:
     return np.asarray(x)
 
 
+def _determinant(x: Array) -> Array:
+    return np.asarray(mp.det(mp.matrix(x.tolist())), dtype=object)
+
+
 OTHERS: dict[str, Callable[..., Array]] = {
     "sum": _fold(np.sum),
     "mean": _fold(_mean),
@@ -124,6 +128,7 @@ OTHERS: dict[str, Callable[..., Array]] = {
     "min": _fold(np.min),
     "softmax": _softmax,
     "logsoftmax": lambda x, axis: _log(_softmax(x, axis)),
+    "det": _determinant,
     "logsumexp": lambda x, axis, keepdims: _log(
         _fold(np.sum)(_exponentials(x), axis=axis, keepdims=keepdims)
     ),

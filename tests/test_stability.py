@@ -155,6 +155,11 @@ NEEDED: dict[str, Case] = {
     "one_plus_erf": Case(([-10.0, -6.5],)),
     "two_minus_erfc": Case(([-10.0, -6.5],)),
     "erfc_minus_one": Case((TINY,)),
+    # Determinants
+    "log_of_determinant": Case((np.diag([1e-200, 1e-210, 3.0]),), (np.diag([1e-30, 1e-35, 3.0]),)),
+    "log_of_size_of_determinant": Case(
+        (np.diag([1e200, -1e210, 3.0]),), (np.diag([1e30, -1e35, 3.0]),)
+    ),
     # Variances
     "variance_by_two_passes": Case((FAR,), (FAR32,)),
     "covariance_by_two_passes": Case((FAR, FAR[::-1]), (FAR32, FAR32[::-1]), near=16),

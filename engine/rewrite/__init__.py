@@ -24,13 +24,23 @@ from engine.rewrite.explain import Account, accounts
 from engine.rewrite.film import Film, Frame, Frozen, Place, RewriteStep, Wire
 from engine.rewrite.paging import laws, page, pages
 from engine.rewrite.phases import PIPELINE
-from engine.rewrite.rule import DROPS_ROWS, ERASES_NAN, HIDES_ERROR, RULES, SHOWS_NAN, Phase, Rule
+from engine.rewrite.rule import (
+    DROPS_ROWS,
+    ERASES_NAN,
+    HIDES_ERROR,
+    REASSOCIATES,
+    RULES,
+    SHOWS_NAN,
+    Phase,
+    Rule,
+)
 
 __all__ = [
     "DROPS_ROWS",
     "ERASES_NAN",
     "HIDES_ERROR",
     "PIPELINE",
+    "REASSOCIATES",
     "RULES",
     "SHOWS_NAN",
     "Account",

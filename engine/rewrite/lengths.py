@@ -19,6 +19,12 @@ FIRST = 10**15
 STEP = 10**9 + 7
 """Symbols start here and are this far apart, so that arithmetic on one does not meet another."""
 
+SQUARE = frozenset(
+    {"cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "lu", "matrix_inverse", "slogdet"}
+    | {"solve"}
+)
+"""Ops that fail unless their first input is as many rows as columns."""
+
 
 class Lengths:
     """A symbol for the length of each axis; equal symbols are equal lengths.
@@ -114,13 +120,16 @@ class Lengths:
         return np.array(self._find(self._leaf(x)[i]))
 
     def _meet(self, node: Apply) -> None:
-        """Axes with the same letter in a product are equally long, and those of what is joined."""
+        """Axes of what is joined are equally long, those of a square, those with one letter."""
         if node.op.name in {"join", "stack"}:
             along = node.params["axis"] % node.out.ndim if node.op.name == "join" else -1
             for i in range(node.inputs[0].ndim):
                 known = [self._leaf(v)[i] for v in node.inputs if not v.broadcastable[i]]
                 for n in known[1:] if i != along else ():
                     self._unify(known[0], n)
+        if node.op.name in SQUARE:
+            rows, columns = self._leaf(node.inputs[0])[-2:]
+            self._unify(rows, columns)
         axes = subscripts_of(node)
         met: dict[str, int] = {}
         for term, v in zip(axes.operands if axes else (), node.inputs, strict=False):

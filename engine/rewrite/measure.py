@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from functools import cache
+from math import prod
 
 from engine.expression import Apply, Variable
 from engine.op import Op
 from engine.ops.loop import Loop
+from engine.ops.products import subscripts_of
 from engine.rewrite.ranges import MOVING, Ranges
 from engine.rewrite.scalars import number_of
 from engine.rewrite.shapes import is_layout
@@ -22,7 +24,7 @@ HAZARD = 10_000
 
 HAZARDS = {
     "log": 3, "log2": 3, "log10": 3, "xlogy0": 3, "log1p": 2, "logit": 2, "pow": 5, "exp": 4,
-    "exp2": 4, "expm1": 1, "true_div": 1, "inv": 1,
+    "exp2": 4, "expm1": 1, "true_div": 1, "inv": 1, "slogdet": 3, "matrix_inverse": 2,
 }  # fmt: skip
 """Where finite numbers become infinite, NaN or 0, and how much further that carries."""
 
@@ -35,17 +37,66 @@ def measure(applies: Iterable[Apply], ranges: Ranges) -> int:
 def weight(node: Apply, ranges: Ranges) -> int:
     """The work of one apply on each element, times its extent, and its hazards.
 
-    The extent is one more than the number of axes that are walked along, a stand-in for sizes
-    that are not known yet.  Each variable that is read adds 1, so that s + s weighs more than 2s,
-    one that is computed 2, because it has to be waited for, and each detour 1.  A number costs
-    nothing to read, but what is inside of an op knows it better than to be given it.
+    The extent is one more than the number of axes that are walked along, those after the second
+    counted twice, a stand-in for sizes that are not known yet.  Each variable that is read adds
+    1, so that s + s weighs more than 2s, one that is computed 2, because it has to be waited for,
+    and each detour 1.  A number costs nothing to read, but what is inside of an op knows it
+    better than to be given it.  Products count their multiplications as well, by which orders of
+    a chain differ.
     """
     number = int(node.op.higher_order)
     read = sum(
         number if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs
     )
-    own = work(node.op) * _extent(node) + read + _detour(node) + HAZARD * hazard(node, ranges)
+    if node.op.name in SCALES and _scales_product(node):
+        read -= 2  # in front of a product a factor meets the other ones
+    own = _work_of(node) * _extent(node) + read + _detour(node) + HAZARD * hazard(node, ranges)
+    own += _multiplications(node)
     return own + _inside(node, ranges) if node.op.higher_order else own
+
+
+PRODUCTS = {"dot": 5, "batched_matmul": 5, "einsum": 10}
+"""The work of one multiplication of those that are summed."""
+
+ALGEBRA = {
+    "cholesky": 5,
+    "det": 6,
+    "slogdet": 24,
+    "solve": 12,
+    "matrix_inverse": 18,
+    "qr": 24,
+    "eigvalsh": 30,
+    "singular_values": 48,
+    "eigh": 60,
+    "svd": 120,
+    "eigvals": 120,
+    "eig": 240,
+}
+"""The work on one element where there is as much of it as in products of such matrices."""
+
+
+def _work_of(node: Apply) -> int:
+    if node.op.name == "solve" and _is_triangular(node):
+        return work(node.op) // 3  # nothing has to be eliminated first
+    return work(node.op)
+
+
+def _multiplications(node: Apply) -> int:
+    """How often a product multiplies."""
+    return prod(_walked(node)) if node.op.name in PRODUCTS else 0
+
+
+def _walked(node: Apply) -> list[int]:
+    """The lengths of the axes of a product, summed over or not; an unknown one counts as 2."""
+    axes = subscripts_of(node)
+    if axes is None:
+        return []
+    lengths: dict[str, int] = {}
+    for term, v in zip(axes.operands, node.inputs, strict=True):
+        for letter, n, stretches in zip(term, v.type.shape, v.broadcastable, strict=True):
+            own = 1 if stretches else 2 if n is None else n
+            lengths[letter] = max(own, lengths.get(letter, 1))
+    return list(lengths.values())
 
 
 OFTEN = 8
@@ -88,7 +139,7 @@ def _detour(node: Apply) -> int:
         return 2 + RESHAPING.index(node.op.name) + int(_is_computed(node))
     if node.op.name == "sub":
         return 1  # -a - b is -(a + b)
-    if node.op.name == "multiply_no_nan":
+    if node.op.name in {"multiply_no_nan", "batched_matmul"}:
         return 1
     if node.op.name in {"mul", "true_div", "neg"}:
         # What is 0 somewhere, whatever it meets, is multiplied with all factors at once.
@@ -154,8 +205,28 @@ BY_PART = frozenset({"cast", "dot", "softmax", "log_softmax", "cumsum", "cumprod
 """Ops, besides those on each element and folds, of which a part can be computed by itself."""
 
 
-COPYING = frozenset({"cast", "join", "stack", "alloc", "full"})
+COPYING = frozenset({"cast", "join", "stack", "alloc", "full", "extract_diag"})
 """Ops that do no more than to write down each element once."""
+
+
+def _scales_product(node: Apply) -> bool:
+    """Whether a product of matrices, or its transpose, is multiplied by numbers one by one."""
+    for _ in range(MOST_FACTORS):
+        numbers = [v for v in node.inputs if all(v.broadcastable)]
+        if len(node.inputs) - len(numbers) > 1:
+            return False
+        read = node.inputs if node.op.name == "mul" else node.inputs[:1]
+        owner = next((v for v in read if v not in numbers), node.inputs[0]).owner
+        if owner is None or owner.op.name not in {*SCALES, "dimshuffle"}:
+            return owner is not None and owner.op.name == "dot"
+        node = owner
+    return False
+
+
+SCALES = {"neg", "mul", "true_div"}
+
+MOST_FACTORS = 8
+"""Factors in front of a product that are looked through."""
 
 
 @cache
@@ -170,18 +241,32 @@ def work(op: Op) -> int:
         return 1 + read + 8 * calls + 20 * powers + 4 * text.count("/")
     if op.name in COPYING:
         return 2
+    if op.name in PRODUCTS or op.name in ALGEBRA:
+        return PRODUCTS.get(op.name) or ALGEBRA[op.name]
     if op.view is not None or op.from_shape or op.name in RESHAPING:
         return 1
     return 4 if op.fold is not None else 20
 
 
+def _is_triangular(node: Apply) -> bool:
+    """Whether equations are those of a triangle."""
+    return node.params["structure"] in {"lower_triangular", "upper_triangular"}
+
+
 def _extent(node: Apply) -> int:
     if node.op.view is not None or node.op.from_shape or node.op.name in RESHAPING:
         return 1
+    if node.op.name in PRODUCTS:
+        return _extent_of(sum(n > 1 for n in _walked(node)))
     axes = 0
     for v in (*node.inputs, *node.outputs):
         axes = max(axes, v.ndim - sum(v.broadcastable))
-    return 1 + axes
+    return _extent_of(axes)
+
+
+def _extent_of(axes: int) -> int:
+    """What stands for the number of elements; a third axis is worth a detour by matrices."""
+    return 1 + axes + max(0, axes - 2)
 
 
 def hazard(node: Apply, ranges: Ranges) -> int:
@@ -191,6 +276,9 @@ def hazard(node: Apply, ranges: Ranges) -> int:
             return 0
         case "add" | "sub" if node.out.dtype in DISCRETE:
             return 0  # integers are not rounded
+        case "solve":
+            # A triangle is divided by its diagonal; to get to one, numbers cancel.
+            return 1 if _is_triangular(node) else 2
         case "add" | "sub" if _is_of_squares(node.inputs[0]):
             return 3
         case "add" | "sub" if _is_near(node.inputs):
@@ -198,12 +286,19 @@ def hazard(node: Apply, ranges: Ranges) -> int:
         case "add" | "sub":
             # What was rounded may cancel: 1 - sigmoid(x).
             return int(any(_is_rounded(v) for v in node.inputs))
-        case "log" if _is_one_of(node.inputs[0], "sqr", "prod"):
+        case "log" if _is_one_of(node.inputs[0], "sqr", "prod") or _is_determinant(node.inputs[0]):
             return HAZARDS["log"] + 1  # which overflow or vanish before it
         case "true_div" | "inv" if _vanishes(node.inputs[-1]):
             return 2
         case name:
             return HAZARDS.get(name, 0)
+
+
+def _is_determinant(v: Variable) -> bool:
+    """Whether the expression is a product of very many numbers, or the size of one."""
+    if _is_one_of(v, "abs"):
+        v = v.owner.inputs[0]  # type: ignore[union-attr]
+    return _is_one_of(v, "det")
 
 
 def _vanishes(v: Variable) -> bool:

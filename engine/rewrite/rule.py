@@ -27,6 +27,9 @@ HIDES_ERROR = "hides_error"
 SHOWS_NAN = "shows_nan"
 """Tag of a rule after which a NaN or infinity may show that met no element, as none is there."""
 
+REASSOCIATES = "reassociates"
+"""Tag of a rule after which sums are added up in another order, which changes last digits."""
+
 DROPS_ROWS = "drops_rows"
 """Tag of a rule after which a result has no more than the rows that are read."""
 

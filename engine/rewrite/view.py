@@ -13,6 +13,7 @@ from engine.rewrite.lengths import Lengths
 from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product, product_of
 from engine.rewrite.ranges import Ranges
+from engine.rewrite.structure import Structures
 from engine.rewrite.sum import Sum, sum_of
 
 
@@ -20,6 +21,7 @@ class View:
     """A graph as rules see it: they read it, only the driver changes it.
 
     lengths: which axes are equally long.  ranges: between which numbers values lie.
+    structures: which matrices are triangles, symmetric, orthogonal.
     may_cancel: whether a factor and its inverse may go, though that may hide a NaN.
     rewritten: gives a block as the rules that are in force leave it.
     """
@@ -44,6 +46,7 @@ class View:
         self._shortcuts: dict[Variable, Variable] = {}
         self.lengths = Lengths()
         self.ranges = Ranges()
+        self.structures = Structures(self.lengths)
 
     def twin(self, node: Apply) -> Apply | None:
         """Another apply of the graph that computes the same."""
