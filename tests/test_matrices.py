@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import engine.tensor as T
 from engine.codegen.numpy import interpret
 from engine.errors import LinearAlgebraError
-from engine.expression import OPS, Variable
+from engine.expression import OPS, Variable, walk
 from engine.grad import grad
 from engine.graph import Graph
 from engine.ops.inverses import dominant
@@ -72,13 +75,18 @@ def chain(*sides: int) -> list[Variable]:
     return [matrix(chr(97 + i), *shape) for i, shape in enumerate(pairwise(sides))]
 
 
-def cost(v: Variable) -> int:
-    """The multiplications of all products in an expression."""
-    if v.owner is None:
-        return 0
-    x, y = v.owner.inputs
-    own = int(np.prod(x.type.shape) * y.type.shape[-1])  # type: ignore[arg-type,operator]
-    return own + cost(x) + cost(y)
+def cost(out: Variable, shapes: dict[Variable, tuple[int, ...]]) -> int:
+    """The multiplications of all products in an expression, for shapes of its inputs."""
+    total = 0
+    for node in walk([out]):
+        x, y = (shapes[v] for v in node.inputs)
+        total += prod(x) * prod(y[1:])
+        shapes[node.out] = x[:-1] + y[1:]
+    return total
+
+
+def shapes_of(matrices: list[Variable]) -> dict[Variable, Any]:
+    return {m: m.type.shape for m in matrices}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ def test_a_chain_of_known_lengths_takes_the_fewest_multiplications(
     for fold in (left_to_right, right_to_left):
         matrices = chain(*sides)
         graph, _ = improved(matrices, fold(matrices))
-        assert cost(graph.outputs[0]) == expected
+        assert cost(graph.outputs[0], shapes_of(matrices)) == expected
 
 
 def left_to_right(matrices: list[Variable]) -> Variable:
@@ -111,6 +119,76 @@ def right_to_left(matrices: list[Variable]) -> Variable:
     for m in matrices[-2::-1]:
         out = T.dot(m, out)
     return out
+
+
+@st.composite
+def brackets(draw: Any, factors: list[Variable]) -> Variable:
+    """The product of some factors with brackets put anywhere."""
+    if len(factors) == 1:
+        return factors[0]
+    k = draw(st.integers(1, len(factors) - 1))
+    return T.dot(draw(brackets(factors[:k])), draw(brackets(factors[k:])))
+
+
+@st.composite
+def chains(draw: Any, *, known: bool) -> tuple[list[Variable], Variable, list[int]]:
+    """Three to six factors, with vectors at the ends or not, their product, and the lengths."""
+    count = draw(st.integers(3, 6))
+    sides = draw(st.lists(st.integers(2, 7) | st.just(40), min_size=count + 1, max_size=count + 1))
+    shapes: list[tuple[int, ...]] = list(pairwise(sides))
+    if draw(st.booleans()):
+        sides[0], shapes[0] = 1, shapes[0][1:]
+    if draw(st.booleans()):
+        sides[-1], shapes[-1] = 1, shapes[-1][:1]
+    factors = [
+        matrix(chr(97 + i), *(shape if known else [None] * len(shape)))
+        for i, shape in enumerate(shapes)
+    ]
+    return factors, draw(brackets(factors)), sides
+
+
+def costs(sides: list[int]) -> Iterator[int]:
+    """The multiplications of each way to put brackets."""
+    if len(sides) == 2:
+        yield 0
+    for k in range(1, len(sides) - 1):
+        own = sides[0] * sides[k] * sides[-1]
+        yield from (a + b + own for a in costs(sides[: k + 1]) for b in costs(sides[k:]))
+
+
+def drawn(factors: list[Variable], sides: list[int]) -> dict[Variable, Array]:
+    """A value for each factor of a chain."""
+    shapes = [pair if v.ndim == 2 else tuple(n for n in pair if n > 1)
+              for v, pair in zip(factors, pairwise(sides), strict=True)]  # fmt: skip
+    return {v: RNG.normal(size=n) for v, n in zip(factors, shapes, strict=True)}
+
+
+@given(chains(known=True))
+def test_no_brackets_take_fewer_multiplications(
+    drawn_chain: tuple[list[Variable], Variable, list[int]],
+) -> None:
+    factors, out, sides = drawn_chain
+    graph, _ = improved(factors, out)
+    assert cost(graph.outputs[0], shapes_of(factors)) == min(costs(sides))
+    values = drawn(factors, sides)
+    (before,), (after,) = interpret([out], values), interpret(graph.outputs, values)
+    np.testing.assert_allclose(after, before, rtol=1e-10, atol=1e-10 * np.abs(before).max())
+
+
+@given(chains(known=False))
+def test_with_unknown_lengths_it_never_takes_more(
+    drawn_chain: tuple[list[Variable], Variable, list[int]],
+) -> None:
+    factors, out, sides = drawn_chain
+    graph, _ = improved(factors, out)
+    values = drawn(factors, sides)
+    shapes = {v: a.shape for v, a in values.items()}
+    assert cost(graph.outputs[0], dict(shapes)) <= cost(out, dict(shapes))
+    (before,), (after,) = interpret([out], values), interpret(graph.outputs, values)
+    np.testing.assert_allclose(after, before, rtol=1e-10, atol=1e-10 * np.abs(before).max())
+    if factors[-1].ndim == 1 and factors[0].ndim == 2:
+        # From the vector on, whatever the lengths are.
+        assert all(v.ndim == 1 for n in walk(graph.outputs) for v in n.outputs)
 
 
 def test_a_vector_is_multiplied_first() -> None:
