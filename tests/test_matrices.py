@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import engine.tensor as T
 from engine.codegen.numpy import interpret
-from engine.errors import LinearAlgebraError
+from engine.errors import EngineError, LinearAlgebraError
 from engine.expression import OPS, Variable, walk
 from engine.grad import grad
 from engine.graph import Graph
 from engine.ops.inverses import dominant
-from engine.rewrite import REASSOCIATES, optimize
+from engine.rewrite import HIDES_ERROR, REASSOCIATES, optimize
 from engine.rewrite.film import Film
 from engine.rewrite.lengths import Lengths
 from engine.rewrite.structure import Structures
@@ -275,7 +275,7 @@ def test_factors_in_front_of_a_product_are_collected() -> None:
     values = RNG.normal(size=(3, 3)), RNG.normal(size=(3, 3)), np.array(1.5)
     for out in (
         -2 * T.dot(x * s, y),
-        T.dot(x + x, y) / s,
+        T.dot(x * 3, y) / s,
         T.dot((-x).T, y * s).T * s,
         T.dot(s * T.dot(x, y), y),
     ):
@@ -386,6 +386,74 @@ def test_a_constant_is_looked_at() -> None:
     assert len(graph) == 0
     graph = assert_same([x], T.dot(x, np.zeros((3, 2))), RNG.normal(size=(2, 3)))
     assert "dot" not in counted(graph)
+
+
+# What does not fit
+
+
+MISFITS: dict[str, tuple[Callable[..., Variable], list[tuple[int, ...]], bool]] = {
+    "zeros": (lambda x, y: T.dot(T.zeros_like(x), y), [(3, 4), (5, 2)], True),
+    "ones": (lambda x, y: T.dot(T.eye(x.shape[0]), y), [(3, 3), (4, 2)], True),
+    "chain": (lambda x, y: T.dot(T.dot(x, y), y[0]), [(3, 4), (5, 5)], False),
+    "factor": (lambda x, y: T.dot(3 * x, -y), [(3, 4), (5, 2)], False),
+    "row": (lambda x, y: T.dot(x / y.dimshuffle(0, "x"), y), [(3, 4), (4,)], False),
+    "sum": (lambda x, y: T.sum(T.dot(x, y)), [(3, 4), (5, 2)], False),
+    "terms": (lambda x, y: T.dot(x, x) - T.dot(x, y), [(3, 3), (3, 2)], False),
+    "trace": (lambda x, y: OPS["trace"](T.dot(x, y)), [(3, 4), (3, 3)], False),
+    "transposes": (lambda x, y: T.dot(x.T, y.T).T, [(3, 4), (3, 4)], False),
+    "stretched": (
+        lambda x, y: T.sum(x.dimshuffle(0, 1, "x") * y.dimshuffle("x", 0, 1), axis=1),
+        [(3, 4), (5, 2)],
+        False,
+    ),
+    "letters": (lambda x, y: OPS["einsum"]("ij,jk->ik", x, y), [(3, 4), (5, 2)], False),
+    "letters of elements": (lambda x, y: OPS["einsum"]("ij,ij->ij", x, y), [(3, 4), (3, 1)], False),
+    "letters of a stack": (
+        lambda x, y: OPS["einsum"]("bij,bjk->bik", x, y), [(1, 3, 4), (2, 4, 5)], False
+    ),
+    "diagonal": (lambda x, y: T.dot(x, T.diag(y)), [(3, 4), (1,)], False),
+    "solve": (lambda x, y: T.dot(OPS["matrix_inverse"](x), y), [(3, 3), (4, 2)], False),
+    "no square": (lambda x, y: T.dot(OPS["matrix_inverse"](x), y), [(3, 2), (3, 2)], False),
+    "twice inverted": (
+        lambda x, y: OPS["matrix_inverse"](OPS["matrix_inverse"](x)) + y, [(3, 2), (3, 2)], True
+    ),
+    "triangle": (lambda x, y: OPS["det"](T.tril(x)) + y, [(3, 2), ()], True),
+    "logarithm": (lambda x, y: T.log(OPS["det"](T.tril(x))) + y, [(3, 2), ()], True),
+    "rotation": (
+        lambda x, y: T.dot(OPS["eigh"].each(x)[1].T, OPS["eigh"].each(x)[1]) + y,
+        [(3, 2), (2, 2)],
+        True,
+    ),
+}  # fmt: skip
+"""What does not fit: an expression, shapes of x and y, and whether a law may hide it."""
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_shapes_that_do_not_fit_are_hidden_by_laws_that_say_so(name: str) -> None:
+    make, shapes, hidden = MISFITS[name]
+    x, y = (matrix(v, *[None] * len(s)) for v, s in zip("xy", shapes, strict=True))
+    values = {v: RNG.normal(size=s) for v, s in zip((x, y), shapes, strict=True)}
+    out = make(x, y)
+    with pytest.raises(EngineError):
+        interpret([out], values)
+    graph, _ = improved([x, y], out, strict=True)
+    with pytest.raises(EngineError):
+        interpret(graph.outputs, values)
+    graph, film = improved([x, y], out)
+    if hidden:
+        interpret(graph.outputs, values)
+        assert any(HIDES_ERROR in step.tags for step in film)
+    else:
+        with pytest.raises(EngineError):
+            interpret(graph.outputs, values)
+
+
+def test_an_axis_that_stretches_does_not_stretch_in_a_product() -> None:
+    x, y = T.dcol("x"), T.dvector("y")
+    for out in (T.dot(x, T.diag(y)), T.dot(T.diag(y), x.T)):
+        graph, _ = improved([x, y], out)
+        with pytest.raises(EngineError):
+            interpret(graph.outputs, {x: np.ones((4, 1)), y: np.ones(3)})
 
 
 # Structure

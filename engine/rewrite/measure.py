@@ -48,8 +48,6 @@ def weight(node: Apply, ranges: Ranges) -> int:
     read = sum(
         number if number_of(v) is not None else 1 if v.owner is None else 2 for v in node.inputs
     )
-    if node.op.name in SCALES and _scales_product(node):
-        read -= 2  # in front of a product a factor meets the other ones
     own = _work_of(node) * _extent(node) + read + _detour(node) + HAZARD * hazard(node, ranges)
     own += _multiplications(node)
     return own + _inside(node, ranges) if node.op.higher_order else own
@@ -144,6 +142,9 @@ def _detour(node: Apply) -> int:
     if node.op.name in {"mul", "true_div", "neg"}:
         # What is 0 somewhere, whatever it meets, is multiplied with all factors at once.
         return int(any(_is_one_of(v, "multiply_no_nan") for v in node.inputs))
+    if node.op.name == "dot":
+        # A factor in front of a product meets the other factors there, transposed or not.
+        return 2 * sum(_is_scaled(v) for v in node.inputs)
     if node.op.from_shape:
         return int(_is_computed(node)) + WAITING * _waits(node)
     return int(node.op.name == "fill" and _is_computed(node))
@@ -209,24 +210,11 @@ COPYING = frozenset({"cast", "join", "stack", "alloc", "full", "extract_diag"})
 """Ops that do no more than to write down each element once."""
 
 
-def _scales_product(node: Apply) -> bool:
-    """Whether a product of matrices, or its transpose, is multiplied by numbers one by one."""
-    for _ in range(MOST_FACTORS):
-        numbers = [v for v in node.inputs if all(v.broadcastable)]
-        if len(node.inputs) - len(numbers) > 1:
-            return False
-        read = node.inputs if node.op.name == "mul" else node.inputs[:1]
-        owner = next((v for v in read if v not in numbers), node.inputs[0]).owner
-        if owner is None or owner.op.name not in {*SCALES, "dimshuffle"}:
-            return owner is not None and owner.op.name == "dot"
-        node = owner
-    return False
-
-
-SCALES = {"neg", "mul", "true_div"}
-
-MOST_FACTORS = 8
-"""Factors in front of a product that are looked through."""
+def _is_scaled(v: Variable) -> bool:
+    """Whether the variable is a multiple of another one."""
+    if v.owner is None or not v.ndim or v.owner.op.name not in {"neg", "mul", "true_div"}:
+        return False
+    return v.owner.op.name == "neg" or any(all(x.broadcastable) for x in v.owner.inputs)
 
 
 @cache

@@ -122,7 +122,7 @@ def product_with_identity(node: Apply, view: View) -> Variable | None:
     ["dot", "batched_matmul"],
     example=lambda x: dot(OPS["eigh"].each(x)[1].T, OPS["eigh"].each(x)[1]),
     given={"x": Given((3, 3))},
-    tags=[ERASES_NAN],
+    tags=[ERASES_NAN, HIDES_ERROR],
 )
 def product_of_rotation_and_back(node: Apply, view: View) -> Variable | None:
     """A rotation and the way back is no rotation at all, but for rounding."""
@@ -194,6 +194,9 @@ def _without_factors(
     top: whether the product is the result itself, so that a factor may stand beside its rows.
     """
     x, other = node.inputs[place], node.inputs[1 - place]
+    turned = is_transposed(x) and not view.is_shared(x)
+    if turned:
+        x, top = transpose_of(x), False
     name = x.owner.op.name if x.owner is not None else ""
     if name not in {"mul", "true_div", "neg"} or x.dtype != outside.dtype or view.is_shared(x):
         return None
@@ -221,7 +224,7 @@ def _without_factors(
     outside.divisor *= found.divisor
     for v, e in found.factors.items():
         outside.multiply(v, e)
-    return rest
+    return swapped(rest) if turned else rest
 
 
 def _beside(v: Variable, axis: int, plain: bool, other: Variable) -> Variable:

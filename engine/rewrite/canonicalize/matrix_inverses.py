@@ -174,9 +174,10 @@ def product_with_diagonal_matrix(node: Apply, view: View) -> Variable | None:
     """A diagonal matrix scales the rows or columns of another one."""
     x, y = node.inputs
     left, right = (_on_diagonal(v) for v in (x, y))
-    if right is not None:
+    # Beside the diagonal an axis of length 1 would stretch, which in a product it does not.
+    if right is not None and not x.broadcastable[-1]:
         return _alike(x * right if x.ndim == 1 else columns_scaled(x, right), node.out)
-    if left is not None:
+    if left is not None and not y.broadcastable[0]:
         scale = left if y.ndim == 1 else left.dimshuffle(0, "x")
         return _alike(scale * y, node.out)
     return None

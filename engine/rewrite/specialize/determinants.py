@@ -16,7 +16,7 @@ from engine.ops.reductions import prod, sum
 from engine.rewrite.canonicalize.matrices import is_product, is_transposed, transpose_of
 from engine.rewrite.canonicalize.matrix_inverses import REGULAR
 from engine.rewrite.phases import specialize
-from engine.rewrite.rule import HIDES_ERROR
+from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR
 from engine.rewrite.scalars import constant
 from engine.rewrite.specialize.equations import factor_of
 from engine.rewrite.structure import are_transposes
@@ -35,7 +35,12 @@ def _inexact(node: Apply) -> bool:
     return node.inputs[0].dtype in FLOATS
 
 
-@specialize.computed(["det"], example=lambda x: det(tril(x)), given={"x": REGULAR})
+@specialize.computed(
+    ["det"],
+    example=lambda x: det(tril(x)),
+    given={"x": REGULAR},
+    tags=[ERASES_NAN, HIDES_ERROR],
+)
 def determinant_of_triangle(node: Apply, view: View) -> Variable | None:
     """The determinant of a triangle is the product of its diagonal."""
     x = node.inputs[0]
@@ -44,7 +49,12 @@ def determinant_of_triangle(node: Apply, view: View) -> Variable | None:
     return prod(diagonal_of(x), axis=-1)
 
 
-@specialize.computed(["slogdet"], example=lambda x: slogdet.each(tril(x))[1], given={"x": REGULAR})
+@specialize.computed(
+    ["slogdet"],
+    example=lambda x: slogdet.each(tril(x))[1],
+    given={"x": REGULAR},
+    tags=[ERASES_NAN, HIDES_ERROR],
+)
 def logarithm_of_determinant_of_triangle(node: Apply, view: View) -> Sequence[Variable] | None:
     """The logarithm of a triangle's determinant is the sum of those of its diagonal."""
     x = node.inputs[0]
@@ -63,7 +73,9 @@ def determinant_of_transpose(node: Apply, view: View) -> Variable | None:
     return det(transpose_of(x)) if is_transposed(x) else None
 
 
-@specialize.computed(["det"], example=lambda x: det(dot(x, x)), given={"x": REGULAR})
+@specialize.computed(
+    ["det"], example=lambda x: det(dot(x, x)), given={"x": REGULAR}, tags=[HIDES_ERROR]
+)
 def determinant_of_product(node: Apply, view: View) -> Variable | None:
     """The determinant of a product of square matrices is the product of theirs."""
     factors = _square_factors(node, view)

@@ -8,7 +8,7 @@ from engine.ops.diagonals import tril
 from engine.ops.solving import cho_solve, solve
 from engine.rewrite.canonicalize.matrix_inverses import REGULAR
 from engine.rewrite.phases import specialize
-from engine.rewrite.rule import Given
+from engine.rewrite.rule import ERASES_NAN, Given
 from engine.rewrite.view import View
 from engine.types import COMPLEX
 
@@ -17,6 +17,7 @@ from engine.types import COMPLEX
     ["solve"],
     example=lambda x, y: solve(tril(x), y),
     given={"x": REGULAR, "y": Given((3, 2))},
+    tags=[ERASES_NAN],
 )
 def substitute_in_triangle(node: Apply, view: View) -> Variable | None:
     """The equations of a triangle are solved one after the other, with nothing to eliminate."""
