@@ -407,11 +407,10 @@ MISFITS: dict[str, tuple[Callable[..., Variable], list[tuple[int, ...]], bool]] 
         False,
     ),
     "letters": (lambda x, y: OPS["einsum"]("ij,jk->ik", x, y), [(3, 4), (5, 2)], False),
-    "letters of elements": (lambda x, y: OPS["einsum"]("ij,ij->ij", x, y), [(3, 4), (3, 1)], False),
-    "letters of a stack": (
-        lambda x, y: OPS["einsum"]("bij,bjk->bik", x, y), [(1, 3, 4), (2, 4, 5)], False
+    "trace of a column": (
+        lambda x, y: OPS["trace"](T.dot(x, y)) + T.sum(T.dot(y.T, x.T)), [(3, 4), (1, 3)], False
     ),
-    "diagonal": (lambda x, y: T.dot(x, T.diag(y)), [(3, 4), (1,)], False),
+    "diagonal": (lambda x, y: T.dot(x, T.diag(y)), [(3, 4), (1,)], True),
     "solve": (lambda x, y: T.dot(OPS["matrix_inverse"](x), y), [(3, 3), (4, 2)], False),
     "no square": (lambda x, y: T.dot(OPS["matrix_inverse"](x), y), [(3, 2), (3, 2)], False),
     "twice inverted": (
@@ -421,7 +420,7 @@ MISFITS: dict[str, tuple[Callable[..., Variable], list[tuple[int, ...]], bool]] 
     "logarithm": (lambda x, y: T.log(OPS["det"](T.tril(x))) + y, [(3, 2), ()], True),
     "rotation": (
         lambda x, y: T.dot(OPS["eigh"].each(x)[1].T, OPS["eigh"].each(x)[1]) + y,
-        [(3, 2), (2, 2)],
+        [(3, 2), (3, 3)],
         True,
     ),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from engine.ops.axes import dimshuffle
 from engine.ops.creation import alloc
 from engine.ops.diagonals import extract_diag, eye
 from engine.ops.logic import cast, fill
-from engine.ops.matrices import identity, swapped
+from engine.ops.matrices import swapped
 from engine.ops.products import batched_matmul, dot, inner_axes
 from engine.ops.reductions import sum
 from engine.ops.shape import length
@@ -16,6 +16,7 @@ from engine.rewrite.phases import INEXACT, canonicalize
 from engine.rewrite.product import Product
 from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, Given
 from engine.rewrite.scalars import constant, number_of
+from engine.rewrite.shapes import length_source
 from engine.rewrite.structure import are_transposes, is_transpose
 from engine.rewrite.sum import FAMILY as SUMS
 from engine.rewrite.sum import Term
@@ -97,7 +98,12 @@ def product_with_zeros(node: Apply, view: View) -> Variable | None:
     axes = inner_axes(x.ndim, y.ndim)
     if axes is None or not (is_zero(x) or is_zero(y)):
         return None
-    kept = [length(v, i) for v, a in ((x, axes[0]), (y, axes[1])) for i in range(v.ndim) if i != a]
+    kept = [
+        length(*length_source(v, i, view))
+        for v, over in ((x, axes[0]), (y, axes[1]))
+        for i in range(v.ndim)
+        if i != over
+    ]
     zero = constant(0, node.out.dtype)
     out = alloc(zero, *kept) if kept else zero
     return out if out.broadcastable == node.out.broadcastable else None
@@ -129,7 +135,8 @@ def product_of_rotation_and_back(node: Apply, view: View) -> Variable | None:
     x, y = node.inputs
     if not are_transposes(x, y) or not view.structures.of(x).orthogonal or x.ndim != 2:
         return None
-    out = identity(x, x, node.out.dtype)
+    n = length(*length_source(x, 1, view))
+    out = eye(n, n, dtype=node.out.dtype)
     return out if out.broadcastable == node.out.broadcastable else None
 
 
@@ -309,7 +316,12 @@ def sum_before_multiplying(node: Apply, view: View) -> Variable | None:
     return out if out.broadcastable == node.out.broadcastable else None
 
 
-@canonicalize.computed(["extract_diag"], example=lambda x: extract_diag(dot(x, x.T)), given=SQUARE)
+@canonicalize.computed(
+    ["extract_diag"],
+    example=lambda x: extract_diag(dot(x, x.T)),
+    given=SQUARE,
+    tags=[HIDES_ERROR],
+)
 def diagonal_of_product(node: Apply, view: View) -> Variable | None:
     """Of a square product the diagonal needs the sums of one row with one column each."""
     x = node.inputs[0]
