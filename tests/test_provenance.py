@@ -230,20 +230,37 @@ def test_what_contains_what_it_replaces_has_its_origin() -> None:
 def test_the_body_of_a_loop_keeps_its_origins() -> None:
     x = T.dmatrix("x")
 
-    def step(row: Variable) -> Variable:
-        y = T.log(1 + T.exp(row)) + 0
+    def step(row: Variable, last: Variable) -> Variable:
+        y = T.log(1 + T.exp(row - last)) + 0
         marked([y])
         return y
 
-    rows, _ = scan(step, x)
+    rows, _ = scan(step, x, x[0])
     assert isinstance(rows, Variable)
     marked([rows])
     graph = Graph([x], [rows])
     optimize(graph)
     blocks = [p for n in graph.applies for p in n.params.values() if isinstance(p, Block)]
     inner = [node for block in blocks for node in block.applies()]
-    assert [node.op.name for node in inner] == ["softplus"]
+    assert [node.op.name for node in inner] == ["sub", "softplus"]
     assert all(node.origins for node in inner)
+
+
+def test_what_leaves_a_loop_keeps_its_origins() -> None:
+    x, b, h = T.dmatrix("x"), T.dvector("b"), T.dvector("h")
+
+    def step(row: Variable, last: Variable) -> list[Variable]:
+        y = T.tanh(last * b + T.exp(row) + b)
+        results = [y, T.sin(y)]
+        marked(results)
+        return results
+
+    rows, _ = scan(step, x, [h, None])
+    graph = Graph([x, b, h], rows)
+    optimize(graph)
+    moved = [node for node in graph.toposort() if node.op.name in {"exp", "add", "sin"}]
+    assert [node.op.name for node in moved] == ["exp", "add", "sin"]
+    assert all(node.origins for node in moved)
 
 
 def test_functions_tell_their_kernels() -> None:

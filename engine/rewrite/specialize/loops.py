@@ -109,7 +109,11 @@ def _gathered(loop: Loop) -> Loop:
     for node in loop.block.applies():
         if node.outputs[0] in sums:
             first, rest = ([new.get(v, v) for v in part] for part in sums[node.out])
-            total = OPS["add"](OPS["add"](*first), *rest)
+            before = OPS["add"](*first)
+            total = OPS["add"](before, *rest)
+            for v in (before, total):
+                if v.owner is not None:
+                    v.owner.origins, v.owner.line = node.origins, node.line
             if total.broadcastable == node.out.broadcastable:
                 new[node.out] = total
         elif any(v in new for v in node.inputs):
