@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import engine.tensor as T
 from engine import grad, scan
 from engine.codegen.numpy import interpret
 from engine.errors import EngineError, ParameterError, ShapeError
-from engine.expression import Apply, Variable
+from engine.expression import OPS, Apply, Variable
 from engine.graph import Graph
 from engine.ifelse import ifelse
 from engine.rewrite import PIPELINE, RULES, Film, Frame, Place, optimize
@@ -378,6 +379,143 @@ def test_a_rule_that_throws_is_left_out_and_named_once() -> None:
 
 
 @pytest.mark.usefixtures("scratch_rules")
+@pytest.mark.parametrize("where", ["when", "function", "right side", "key", "measure"])
+def test_wherever_a_law_fails_it_leaves_no_trace(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where in {"when", "function"}:
+        calls = itertools.count()
+
+        @canonicalize(when=lambda x: where != "when" or bool(1 / 0))
+        def fragile(x: Variable) -> tuple[Variable, Variable]:
+            """It cannot be trusted."""
+            if where == "function" and next(calls):  # the first call is that of the declaration
+                raise ZeroDivisionError
+            return T.tanh(x), x
+
+    else:
+
+        @canonicalize.computed(["tanh"], example=T.tanh)
+        def fragile(node: Apply, view: Any) -> Variable:
+            """It cannot be trusted."""
+            (x,) = node.inputs
+            match where:
+                case "right side":
+                    return x.dimshuffle(1)
+                case "key":
+                    return Apply(OPS["sum"], [x], {}, [x.type]).out
+                case _:
+                    return T.neg(x)
+
+    def measured(applies: Iterable[Apply], ranges: Ranges) -> int:
+        if where == "measure" and any(node.op.name == "neg" for node in applies):
+            raise OverflowError
+        return measure(applies, ranges)
+
+    monkeypatch.setattr("engine.rewrite.driver.measure", measured)
+    x = T.dvector("x")
+    outputs = [T.tanh(x + 0) - 0, T.tanh(x * 1)]
+    graph = Graph([x], outputs)
+    film = optimize(graph)
+    (warning,) = film.warnings
+    assert warning.startswith("The rule fragile")
+    assert len(film) == 4
+    assert ops(graph) == ["tanh"]
+    check_same(graph, outputs, {x: np.array([0.5, -2.0])})
+
+
+def check_same(graph: Graph, outputs: Sequence[Variable], values: dict[Variable, Array]) -> None:
+    """The graph still gives what `outputs` are, bit for bit."""
+    for found, expected, v in zip(
+        interpret(graph.outputs, values), interpret(outputs, values), outputs, strict=True
+    ):
+        assert (found.dtype, found.ndim) == (v.dtype, v.ndim)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.usefixtures("scratch_rules")
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (T.tanh, lambda x: x.dimshuffle("x", 0, 1)),
+        (T.tanh, lambda x: T.stack([x])),
+        (T.tanh, lambda x: T.cast(x, "complex128")),
+        (lambda x: T.cumsum(x, axis=0), lambda x: x.ravel()),
+        (lambda x: T.cumsum(x, axis=0), lambda x: x.dimshuffle(0, "x", 1)),
+        (lambda x: x.sum(axis=0, keepdims=True), lambda x: x),
+        (lambda x: x.sum(axis=0), lambda x: x[0, 0]),
+    ],
+    ids=["rank", "rank of a stack", "complex", "rank less", "rank more", "stretches", "number"],
+)
+def test_what_has_another_type_is_not_taken(
+    left: Callable[[Variable], Variable], right: Callable[[Variable], Variable]
+) -> None:
+    x = T.dmatrix("x")
+    y = left(x)
+    assert y.owner is not None
+
+    @canonicalize.computed([y.owner.op.name], example=left)
+    def of_another_type(node: Apply, view: Any) -> Variable:
+        """It is wrong."""
+        return right(node.inputs[0])
+
+    graph = Graph([x], [y])
+    film = optimize(graph)
+    assert len(film) == 0
+    check_same(graph, [y], {x: np.arange(6.0).reshape(2, 3)})
+
+
+@pytest.mark.usefixtures("scratch_rules")
+def test_what_is_right_but_for_its_type_is_given_that_type() -> None:
+    @canonicalize.computed(["tanh", "softplus"], example=T.tanh)
+    def of_a_lower_type(node: Apply, view: Any) -> Variable:
+        """It is 0 whatever x is, says the test."""
+        return T.constant(0, "int8")
+
+    x, row = T.dmatrix("x"), T.drow("row")
+    outputs = [T.tanh(x * 0), T.softplus(row)]
+    graph = Graph([x, row], outputs)
+    assert optimize(graph).warnings == []
+    assert [v.type for v in graph.outputs] == [v.type for v in outputs]
+    zeros = interpret(graph.outputs, {x: np.ones((2, 3)), row: np.ones((1, 3))})
+    assert [v.shape for v in zeros] == [(2, 3), (1, 3)]
+    assert not any(v.any() for v in zeros)
+
+
+@pytest.mark.usefixtures("scratch_rules")
+@pytest.mark.parametrize("case", ["worse", "one too few", "own result", "unread"])
+def test_several_results_are_proposed_together(case: str) -> None:
+    x = T.dmatrix("x")
+    q, r = T.nlinalg.qr(x)
+
+    @canonicalize.computed(["qr"], example=lambda x: T.nlinalg.qr(x)[0])
+    def other_results(node: Apply, view: Any) -> Any:
+        """It cannot be trusted."""
+        _, second = node.outputs
+        match case:
+            case "worse":
+                return [T.nlinalg.qr(node.inputs[0] * 2)[0], second * 2]
+            case "one too few":
+                return [node.inputs[0]]
+            case "own result":
+                return [second.T, node.inputs[0]]
+            case _:
+                return [T.dvector("of another type"), node.inputs[0]]
+
+    outputs = [r] if case == "unread" else [q, r]
+    graph = Graph([x], outputs)
+    film = optimize(graph)
+    values = {x: np.array([[2.0, 0.0], [0.0, 3.0]])}
+    if case == "unread":
+        assert len(graph) == 0
+        np.testing.assert_array_equal(interpret(graph.outputs, values)[0], values[x])
+        return
+    assert len(film) == 0
+    assert len(film.warnings) == (case == "one too few")
+    check_same(graph, outputs, values)
+
+
+@pytest.mark.usefixtures("scratch_rules")
 def test_a_rule_that_makes_things_worse_is_not_applied() -> None:
     @canonicalize
     def complicated(x: Variable) -> tuple[Variable, Variable]:
@@ -491,18 +629,66 @@ def test_a_graph_does_not_grow_beyond_its_bound() -> None:
     assert len(graph) <= 50
 
 
-def test_rewriting_is_bounded_in_steps_and_seconds() -> None:
+def undone(n: int) -> tuple[Variable, Variable]:
+    """x, and an expression of it that takes two steps for each of its n parts."""
     x = T.dscalar("x")
     y = x
-    for _ in range(10):
+    for _ in range(n):
         y = T.exp(T.log(y * 1) + 0)
-    for limit in ({"steps": 3, "seconds": 60.0}, {"steps": 100, "seconds": -1.0}):
-        graph = Graph([x], [y])
-        driver = Driver(graph, **limit)  # type: ignore[arg-type]
-        driver.run("canonicalize", canonicalize.rules)
-        assert len(driver.film.warnings) == 1
-        assert "cut short" in driver.film.warnings[0]
-        np.testing.assert_allclose(interpret(graph.outputs, {x: np.array(2.0)})[0], 2.0)
+    return x, y
+
+
+@pytest.mark.parametrize("steps", [0, 3, 19])
+def test_rewriting_stops_after_so_many_steps(steps: int) -> None:
+    x, y = undone(10)
+    graph = Graph([x], [y])
+    driver = Driver(graph, steps=steps, seconds=60)
+    driver.run("canonicalize", canonicalize.rules)
+    assert len(driver.film) == steps
+    (warning,) = driver.film.warnings
+    assert f"canonicalize was cut short after {steps} steps; the last rules were " in warning
+    np.testing.assert_allclose(interpret(graph.outputs, {x: np.array(2.0)})[0], 2.0)
+
+
+def test_the_last_step_that_is_allowed_may_be_the_last_that_there_is() -> None:
+    x, y = undone(10)
+    graph = Graph([x], [y])
+    driver = Driver(graph, steps=20, seconds=60)
+    driver.run("canonicalize", canonicalize.rules)
+    assert len(driver.film) == 20
+    assert driver.film.warnings == []
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 20.0])
+def test_rewriting_stops_after_so_many_seconds(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = undone(10)
+    clock = itertools.count()
+    monkeypatch.setattr("engine.rewrite.driver.perf_counter", lambda: float(next(clock)))
+    graph = Graph([x], [y])
+    film = optimize(graph, seconds=seconds)
+    (warning,) = film.warnings
+    assert f"cut short after {seconds:.3g} seconds; the last rules were " in warning
+    assert len(film) < 20
+    np.testing.assert_allclose(interpret(graph.outputs, {x: np.array(2.0)})[0], 2.0)
+
+
+def test_a_very_long_product_is_right_though_not_all_is_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.rewrite.product.LARGEST", 8)
+    factors = T.dvectors(*(f"v{i}" for i in range(6)))
+    y = factors[0]
+    for v in [*factors[1:], *factors, *factors]:
+        y = y * v
+    graph, _ = optimized(factors, 1 / y)
+    values = {v: np.array([1.0, 2.0]) + i for i, v in enumerate(factors)}
+    for found, expected in zip(
+        interpret(graph.outputs, values), interpret([1 / y], values), strict=True
+    ):
+        np.testing.assert_allclose(found, expected)
+    assert list(optimize(graph, check=True)) == []
 
 
 def test_a_long_chain_needs_no_stack() -> None:

@@ -213,10 +213,14 @@ class Driver:
             if found is None:
                 return None
             fitting[old] = found
-        if not self._lowers(fitting):
+        removed = self.graph.left_unread(fitting)
+        added = walk(list(fitting.values()), stop=lambda v: v.owner in self._equals)
+        if not self._lowers(fitting, removed, added):
             return None
         for old, v in fitting.items():
             self._hold_sound(old, v)
+        if self._is_too_much(len(fitting), len(added) - len(removed)):
+            return None
         return [
             other for old, v in fitting.items() for other in self._replace(rule, old, v, started)
         ]
@@ -247,23 +251,18 @@ class Driver:
                 return self._equals.shared(filled)
         return None
 
-    def _lowers(self, new: dict[Variable, Variable]) -> bool:
-        removed = self.graph.left_unread(new)
-        added = walk(list(new.values()), stop=lambda v: v.owner in self._equals)
+    def _lowers(
+        self, new: dict[Variable, Variable], removed: list[Apply], added: list[Apply]
+    ) -> bool:
         ranges = self._view.ranges
         saved = measure(removed, ranges) - measure(added, ranges)
         # What an apply weighs depends on what computes its inputs.
-        if saved <= 0 or saved <= sum(
+        return saved > 0 and saved > sum(
             weight(_reading(reader, old, v), ranges) - weight(reader, ranges)
             for old, v in new.items()
             for reader in self.graph.readers(old)
             if not reader.op.higher_order
-        ):
-            return False
-        if self._nodes is not None and len(self._equals) + len(added) - len(removed) > self._nodes:
-            self._spent = f"before the graph grew beyond {self._nodes} nodes"
-            return False
-        return True
+        )
 
     def _hold_sound(self, old: Variable, new: Variable) -> None:
         """Raise RewriteError if `new` reads what is not there, or what `old` is needed for."""
@@ -351,11 +350,17 @@ class Driver:
             found.update(dict.fromkeys(level))
         return list(found)
 
+    def _is_too_much(self, steps: int, nodes: int) -> bool:
+        """Whether so many more steps or nodes pass a bound; then `_spent` says which."""
+        if self.film.taken + steps > self._steps:
+            self._spent = f"after {self.film.taken} steps"
+        elif self._nodes is not None and len(self._equals) + nodes > self._nodes:
+            self._spent = f"before the graph grew beyond {self._nodes} nodes"
+        return self._spent is not None
+
     def _is_spent(self) -> bool:
         """Whether a bound is reached; then `_spent` says which."""
-        if self._spent is None and self.film.taken >= self._steps:
-            self._spent = f"after {self.film.taken} steps"
-        elif self._spent is None and perf_counter() > self._deadline:
+        if self._spent is None and perf_counter() > self._deadline:
             self._spent = f"after {self._seconds:.3g} seconds"
         return self._spent is not None
 

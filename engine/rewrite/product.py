@@ -17,7 +17,7 @@ FAMILY = frozenset({"mul", "true_div", "inv", "neg", "sqr", "pow"})
 
 LARGEST_POWER = 64
 LARGEST = 10_000
-"""Applies that a normal form is read from; what lies deeper is left as it is."""
+"""Applies that a normal form is read from; a product that lies deeper counts as one factor."""
 
 
 @dataclass
@@ -175,7 +175,8 @@ def product_of(v: Variable, is_shared: Callable[[Variable], bool]) -> Product:
     """The normal form of a variable.
 
     Looks through products, quotients, signs and whole powers of the same dtype, as long as they
-    are not shared: what others read too would have to be computed twice.
+    are not shared: what others read too would have to be computed twice.  Beyond LARGEST applies
+    nothing is collected: the form is right then too, but equal factors may be left apart.
     """
     form = Product(v.dtype)
     stack = [(v, 1)]
