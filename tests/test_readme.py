@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine import gallery
 from engine.expression import OPS
+from engine.rewrite import RULES, STRICT
 from tests.theano_names import FAMILIES, MISSING
 
 
@@ -34,3 +35,14 @@ def test_the_table_of_families_counts_what_is_there(root: Path) -> None:
     assert f"Of {total} public names" in text
     shown = {op.name for op in OPS.values() if not op.hidden}
     assert f"lists the {len(shown)} ops" in text
+
+
+def test_laws_that_strict_leaves_out_are_in_the_readme(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    assert f"\n{len(RULES)} named laws" in text
+    for tag in STRICT:
+        named = sorted(rule.name for rule in RULES.values() if tag in rule.tags)
+        row = re.search(rf"^\| `{tag}`, (\d+) \| [^|]+ \| (.*) \|$", text, re.M)
+        assert row is not None, tag
+        assert row[2] == " ".join(f"`{name}`" for name in named)
+        assert int(row[1]) == len(named)

@@ -31,6 +31,7 @@ from engine.rewrite.rule import (
     REASSOCIATES,
     RULES,
     SHOWS_NAN,
+    STRICT,
     Phase,
     Rule,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "REASSOCIATES",
     "RULES",
     "SHOWS_NAN",
+    "STRICT",
     "Account",
     "Film",
     "Frame",
@@ -95,7 +97,7 @@ def optimize(
     out, back = set(exclude), set(include)
     check_labels(out | back)
     if config.strict_rewrites if strict is None else strict:
-        out |= {ERASES_NAN, SHOWS_NAN, HIDES_ERROR}
+        out |= STRICT
     driver = Driver(
         graph,
         steps=1000 + STEPS_PER_NODE * len(graph),

@@ -27,6 +27,9 @@ HIDES_ERROR = "hides_error"
 SHOWS_NAN = "shows_nan"
 """Tag of a rule after which a NaN or infinity may show that met no element, as none is there."""
 
+STRICT = frozenset({ERASES_NAN, HIDES_ERROR, SHOWS_NAN})
+"""Tags of the rules that strict rewriting leaves out."""
+
 REASSOCIATES = "reassociates"
 """Tag of a rule after which sums are added up in another order, which changes last digits."""
 
