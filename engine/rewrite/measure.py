@@ -284,9 +284,8 @@ def hazard(node: Apply, ranges: Ranges) -> int:
 
 def _is_determinant(v: Variable) -> bool:
     """Whether the expression is a product of very many numbers, or the size of one."""
-    if _is_one_of(v, "abs"):
-        v = v.owner.inputs[0]  # type: ignore[union-attr]
-    return _is_one_of(v, "det")
+    node = _origin(v)
+    return _is_one_of(node.inputs[0] if node is not None and node.op.name == "abs" else v, "det")
 
 
 def _vanishes(v: Variable) -> bool:
