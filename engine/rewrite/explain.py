@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NOTES = {
     ERASES_NAN: "may hide a NaN",
-    SHOWS_NAN: "may show a NaN that met nothing",
+    SHOWS_NAN: "may show a NaN",
     HIDES_ERROR: "may hide a shape error",
     DROPS_ROWS: "keeps only the rows that are read",
 }

@@ -14,7 +14,7 @@ from engine.ops.solving import solve
 from engine.rewrite.canonicalize.matrices import is_product, is_transposed, transpose_of
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import INEXACT, canonicalize
-from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, Given
+from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, SHOWS_NAN, Given
 from engine.rewrite.view import View
 
 REGULAR = Given((3, 3), draw=lambda rng: dominant(3)(rng)[0])
@@ -82,6 +82,7 @@ def _inverted(v: Variable, view: View) -> tuple[Variable, bool] | None:
     ["dot", "batched_matmul"],
     example=lambda x, y: dot(matrix_inverse(x), y),
     given={"x": REGULAR, "y": Given((3, 2))},
+    tags=[SHOWS_NAN],
 )
 def solve_instead_of_inverting(node: Apply, view: View) -> Variable | None:
     """x⁻¹ y solves equations: that takes less time than the inverse, and is more exact."""
@@ -98,6 +99,7 @@ def solve_instead_of_inverting(node: Apply, view: View) -> Variable | None:
     ["dot", "batched_matmul"],
     example=lambda x, y: dot(y, matrix_inverse(x)),
     given={"x": REGULAR, "y": Given((2, 3))},
+    tags=[SHOWS_NAN],
 )
 def solve_transposed_instead_of_inverting(node: Apply, view: View) -> Variable | None:
     """y x⁻¹ solves the equations of the transpose, for the rows of y."""

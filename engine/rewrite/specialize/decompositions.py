@@ -11,6 +11,7 @@ from engine.ops.matrices import triangle
 from engine.ops.products import dot
 from engine.rewrite.canonicalize.matrix_inverses import REGULAR
 from engine.rewrite.phases import specialize
+from engine.rewrite.rule import SHOWS_NAN
 from engine.rewrite.structure import are_transposes
 from engine.rewrite.view import View
 from engine.types import COMPLEX
@@ -61,7 +62,9 @@ def _values_alone(view: View, *results: Variable) -> Sequence[Variable] | None:
     return None if any(view.readers(v) for v in kept) else results
 
 
-@specialize.computed(["triangle"], example=lambda x: triangle(cholesky(x), True, 0), given=SOME)
+@specialize.computed(
+    ["triangle"], example=lambda x: triangle(cholesky(x), True, 0), given=SOME, tags=[SHOWS_NAN]
+)
 def triangle_of_triangle(node: Apply, view: View) -> Variable | None:
     """Where there are zeros already nothing has to be put to zero."""
     x = node.inputs[0]
