@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from engine import gallery
 from engine.document import parse
 from engine.errors import DocumentError
 from engine.program import Program
+from engine.rewrite import optimize
 
 TRUTH = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype="float64")
 
@@ -46,6 +49,18 @@ def test_nodes_do_not_cover_each_other(name):
     assert set(layout) == set(graph.nodes)
     for (a, (ax, ay)), (b, (bx, by)) in itertools.combinations(layout.items(), 2):
         assert abs(ax - bx) >= 190 or abs(ay - by) >= 130, f"{a} and {b}"
+
+
+@pytest.mark.parametrize("name", gallery.names())
+def test_films_are_as_they_were(name):
+    """A changed film is read as a diff; UPDATE_GOLDEN=1 writes it anew."""
+    program = Program(gallery.load(name))
+    films = {f: optimize(program.graph(f), check=True).explain() for f in program.functions}
+    text = "\n\n".join(f"{function}\n\n{film}" for function, film in films.items()) + "\n"
+    path = Path(__file__).parent / "golden/films/gallery" / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("name", gallery.names())
