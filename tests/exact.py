@@ -126,6 +126,7 @@ OTHERS: dict[str, Callable[..., Array]] = {
     "prod": _fold(_product),
     "max": _fold(np.max),
     "min": _fold(np.min),
+    "argmax": _fold(np.argmax),
     "softmax": _softmax,
     "logsoftmax": lambda x, axis: _log(_softmax(x, axis)),
     "det": _determinant,

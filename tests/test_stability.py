@@ -118,6 +118,7 @@ NEEDED: dict[str, Case] = {
     "weighted_sum_over_sum_of_exp": Case(([[1.0, 2.0, 0.5]] * 3, ROWS)),
     "exp_over_softmax": Case(([[0.0, 800.0 - 100, -100.0]],), ([[0.0, 80.0, -40.0]],)),
     "log_of_softmax": Case((ROWS,)),
+    "largest_before_softmax": Case(([[1e-17, 2e-17, 0.0]],)),
     "exp_of_logsoftmax": Case(
         ([[0.0, 0.0, -600.3]],), ([[0.0, 0.0, -80.3, -85.7, -63.1, -70.9]],), wrong=FEW
     ),

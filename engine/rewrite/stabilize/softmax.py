@@ -7,7 +7,7 @@ from engine.ops.activations import logsoftmax, softmax
 from engine.ops.arithmetic import sub
 from engine.ops.axes import dimshuffle
 from engine.ops.exponential import exp, log
-from engine.ops.reductions import sum
+from engine.ops.reductions import argmax, sum
 from engine.ops.shape import merged, parted
 from engine.ops.statistics import logsumexp
 from engine.rewrite.pattern import Sides
@@ -149,3 +149,18 @@ def _without_axes(v: Variable, axes: list[int]) -> Variable:
             # As it is written where the axes were never kept.
             return node.op.apply(node.inputs, {**node.params, "keepdims": False}).out
     return dimshuffle(v, kept)
+
+
+@stabilize.computed(
+    ["argmax"], example=lambda x: argmax(softmax(x, axis=-1), axis=-1), tags=[ERASES_NAN]
+)
+def largest_before_softmax(node: Apply, view: View) -> Variable | None:
+    """softmax gives many large or small numbers the same weight; before it they differ."""
+    inner = node.inputs[0].owner
+    if inner is None or inner.op not in {softmax, logsoftmax}:
+        return None
+    x = inner.inputs[0]
+    axes = normalize_axes(node.params["axis"], x.ndim)
+    return (
+        argmax(x, **node.params) if axes == normalize_axes(inner.params["axis"], x.ndim) else None
+    )
