@@ -722,6 +722,20 @@ def test_a_wide_graph_is_rewritten() -> None:
     assert len(graph) == 2 + 2 * 49
 
 
+def test_an_extreme_of_one_of_several_results_stays() -> None:
+    x = T.dmatrix("x")
+    q, _ = T.nlinalg.qr(x)
+    graph, _ = optimized([x], T.max(q), T.min(-q))
+    assert ops(graph).count("qr") == 1
+
+
+def test_a_complex_number_that_is_put_in_is_no_length() -> None:
+    z = T.zmatrix("z")
+    column = T.set_subtensor(z[:, 0], 1j)[:, 0]
+    graph, _ = optimized([z], column)
+    check_same(graph, [column], {z: np.ones((2, 3))})
+
+
 # Where things come from
 
 

@@ -85,9 +85,7 @@ class Lengths:
         known = [self._value(v) for v in node.inputs] if node.op.reads_values else []
         lengths = [tuple(map(self._find, self._leaf(v))) for v in node.inputs]
         long = _results(node, lengths, known) or [v.type.shape for v in node.outputs]
-        symbols = {n for own in lengths for n in own} | {
-            int(n) for n in known if n is not None and not n.ndim
-        }
+        symbols = {n for own in lengths for n in own} | {int(n) for n in known if _is_length(n)}
         unknown = [n for n in sorted(symbols, reverse=True) if n >= FIRST]
         # Where a result is as long as an input only if that is long enough, as x[:100] is, or
         # longer than another, as a diagonal, short lengths in reverse order show it.
@@ -198,8 +196,13 @@ def _at(
     return _results(
         node,
         [[short.get(n, n) for n in own] for own in lengths],
-        [n if n is None or n.ndim else np.array(short.get(int(n), int(n))) for n in known],
+        [np.array(short.get(int(n), int(n))) if _is_length(n) else n for n in known],
     )
+
+
+def _is_length(n: Any) -> bool:
+    """Whether a known value is one whole number."""
+    return n is not None and not n.ndim and n.dtype.kind in "iu"
 
 
 def _holds(n: int, short: Mapping[int, int], found: Found, i: int, axis: int) -> bool:

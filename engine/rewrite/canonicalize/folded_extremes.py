@@ -31,14 +31,15 @@ OTHER = {max: min, min: max}
 @canonicalize.computed(["max", "min"], example=lambda x: max(exp(x), axis=0))
 def choose_extreme_first(node: Apply, view: View) -> Variable | None:
     """What keeps the order, or turns it, is done for the extreme alone; NaN stays NaN."""
-    inner = node.inputs[0].owner
-    if inner is None or view.is_shared(inner.out) or inner.out.dtype not in FLOATS:
+    folded = node.inputs[0]
+    inner = folded.owner
+    if inner is None or view.is_shared(folded) or folded.dtype not in FLOATS:
         return None
     readers = {r.op.name for r, _ in view.readers(node.out) if isinstance(r, Apply)}
     if inner.op.name in EXPOSED and readers & CLOSE:
         return None
     name, x = inner.op.name, inner.inputs[0]
-    if x.dtype != inner.out.dtype:
+    if x.dtype != folded.dtype:
         return None
     if name in RISING or (name in POSITIVE and view.ranges.is_never_negative(x)):
         return inner.op(node.op.apply([x], node.params).out)
@@ -50,12 +51,13 @@ def choose_extreme_first(node: Apply, view: View) -> Variable | None:
 @canonicalize.computed(["max", "min"], example=lambda x: max(x * -2))
 def scale_extreme(node: Apply, view: View) -> Variable | None:
     """A number is added to the extreme alone, or multiplied with it; a negative one turns it."""
-    inner = node.inputs[0].owner
-    if inner is None or view.is_shared(inner.out) or inner.out.dtype not in FLOATS:
+    folded = node.inputs[0]
+    inner = folded.owner
+    if inner is None or view.is_shared(folded) or folded.dtype not in FLOATS:
         return None
     for i, v in enumerate(inner.inputs[:2]):
         number, x = number_of(v), inner.inputs[1 - i] if len(inner.inputs) == 2 else v
-        if number is None or v.ndim or x.dtype != inner.out.dtype:
+        if number is None or v.ndim or x.dtype != folded.dtype:
             continue
         turned = _turns(inner.op.name, number.real, i)
         if turned is not None:
