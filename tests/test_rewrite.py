@@ -736,6 +736,16 @@ def test_a_complex_number_that_is_put_in_is_no_length() -> None:
     check_same(graph, [column], {z: np.ones((2, 3))})
 
 
+def test_what_is_zero_whatever_it_meets_is_still_multiplied_with_nan() -> None:
+    x, y = T.dvectors("x", "y")
+    product = T.multiply_no_nan(0 * T.ones_like(x), x) * y
+    for strict in (False, True):
+        graph, _ = optimized([x, y], product, strict=strict)
+        (found,) = interpret(graph.outputs, {x: np.array([1.0, np.inf]), y: np.array([np.nan, 1])})
+        assert np.isnan(found[0]) or not strict
+        assert found[1] == 0
+
+
 # Where things come from
 
 

@@ -12,6 +12,7 @@ from engine.ops.logic import switch
 from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.product import FAMILY as PRODUCTS
+from engine.rewrite.rule import ERASES_NAN
 from engine.rewrite.scalars import number_of
 from engine.rewrite.view import View
 
@@ -41,7 +42,9 @@ def subtract_guarded(x: Variable, y: Variable, z: Variable) -> Sides:
     return multiply_no_nan(x, y) - multiply_no_nan(x, z), multiply_no_nan(x, y - z)
 
 
-@canonicalize.computed(PRODUCTS, example=lambda x, y, z: multiply_no_nan(x, y) * z)
+@canonicalize.computed(
+    PRODUCTS, example=lambda x, y, z: multiply_no_nan(x, y) * z, tags=[ERASES_NAN]
+)
 def multiply_inside_guard(node: Apply, view: View) -> Variable | None:
     """All factors of what is 0 where x is 0 in one product, where they may cancel."""
     if view.is_part_of(node.out, PRODUCTS):
