@@ -44,6 +44,14 @@ HOLES = 0.1
 
 MODERATE = 1e8
 """What is larger on the way, or as near to 0, may be told better after rewriting than before."""
+NEAR_ONE = {
+    "float16": 1e-2,
+    "float32": 1e-4,
+    "float64": 1e-8,
+    "complex64": 1e-4,
+    "complex128": 1e-8,
+}
+"""What is nearer to 1 has lost the digits that inverse functions ask for."""
 JUMPING = frozenset({"mod", "int_div", "floor", "ceil", "round", "trunc"})
 COMPARING = frozenset({"lt", "le", "gt", "ge", "eq", "neq"})
 """Ops for which the last digit of a float may decide."""
@@ -342,8 +350,8 @@ class Drawn:
 def tolerance_of(v: Variable, values: Values, *, strict: bool) -> float | None:
     """How much v may be off, given what it is computed from; None if it is not told exactly.
 
-    It is not told by what is very large or very near to 0, by what jumps between two floats, and,
-    where laws may hide it, by NaN.
+    It is not told by what is very large or very near to 0 or 1, by what jumps between two floats,
+    and, where laws may hide it, by NaN.
     """
     nodes = certain([v])
     read = [x for node in nodes if node.op.lazy is None for x in node.inputs]
@@ -355,6 +363,7 @@ def tolerance_of(v: Variable, values: Values, *, strict: bool) -> float | None:
         if x.dtype not in DISCRETE and (
             (size > MODERATE).any()
             or ((size > 0) & (size < 1 / MODERATE)).any()
+            or ((size != 1) & (np.abs(size - 1) < NEAR_ONE[x.dtype])).any()
             or (size.size < value.size and not strict)
         ):
             return None
