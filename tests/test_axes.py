@@ -237,6 +237,18 @@ def test_terms_times_infinity_are_summed_one_by_one_under_strict_rewriting() -> 
     np.testing.assert_array_equal(interpret(graph.outputs, values), [[np.nan]])
 
 
+@pytest.mark.parametrize("name", ["softmax", "logsoftmax", "cumsum", "sort"])
+def test_only_the_rows_that_are_read_are_computed(name: str) -> None:
+    x = T.dmatrix("x")
+    graph, _ = optimized([x], OPS[name](x, axis=1)[:2])
+    assert [node.op.name for node in graph.toposort()] == ["subtensor", name]
+    value = np.array([[3.0, 1.0], [0.5, 2.0], [7.0, 7.0]])
+    (found,), (expected,) = (
+        interpret(outputs, {x: value}) for outputs in (graph.outputs, [OPS[name](x, axis=1)[:2]])
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
 # Chains of all of them
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

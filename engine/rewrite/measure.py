@@ -202,7 +202,7 @@ def _unread(node: Apply) -> int:
     return FOR_EACH * len(x.inputs) if by_part else 0
 
 
-BY_PART = frozenset({"cast", "dot", "softmax", "log_softmax", "cumsum", "cumprod", "sort"})
+BY_PART = frozenset({"cast", "dot", "softmax", "logsoftmax", "cumsum", "cumprod", "sort"})
 """Ops, besides those on each element and folds, of which a part can be computed by itself."""
 
 

@@ -181,7 +181,7 @@ def index_before_folding(node: Apply, view: View) -> Variable | None:
     return folded.op.apply([cut(x, own)], params).out
 
 
-ALONG = ("softmax", "log_softmax", "cumsum", "cumprod", "sort")
+ALONG = ("softmax", "logsoftmax", "cumsum", "cumprod", "sort")
 """Ops that treat each row along their parameter `axis` by itself."""
 
 
