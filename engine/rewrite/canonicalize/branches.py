@@ -7,6 +7,7 @@ from engine.ops.control import ifelse
 from engine.ops.exponential import exp
 from engine.ops.logic import eq, fill, invert, neq
 from engine.ops.reductions import count
+from engine.rewrite.choices import chosen_before
 from engine.rewrite.phases import canonicalize
 from engine.rewrite.scalars import like, number_of
 from engine.rewrite.view import View
@@ -75,23 +76,7 @@ def choose_by_the_number(node: Apply, view: View) -> Variable | None:
 @canonicalize.computed(["ifelse"], example=lambda x, y: ifelse(_any(x), exp(x), exp(y)))
 def branch_before_computing(node: Apply, view: View) -> Variable | None:
     """What is done in both branches is done once, to what the choice gives."""
-    condition, *branches = node.inputs
-    first, second = (v.owner for v in branches)
-    if first is None or second is None or first is second:
-        return None
-    same = first.op is second.op and first.params == second.params
-    if not same or not first.op.is_elementwise or any(map(view.is_shared, branches)):
-        return None
-    pairs = list(zip(first.inputs, second.inputs, strict=True))
-    differ = [k for k, (a, b) in enumerate(pairs) if a is not b]
-    if len(differ) != 1:
-        return None
-    a, b = pairs[differ[0]]
-    if (a.dtype, a.broadcastable) != (b.dtype, b.broadcastable):
-        return None
-    inputs = [x for x, _ in pairs]
-    inputs[differ[0]] = ifelse(condition, a, b)
-    return first.op.apply(inputs, first.params).out
+    return chosen_before(node, view)
 
 
 @canonicalize.computed(["add"], example=lambda x, y: _either(x, y))

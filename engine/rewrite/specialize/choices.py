@@ -6,6 +6,7 @@ from engine.expression import Apply, Variable
 from engine.ops.arithmetic import maximum, minimum
 from engine.ops.exponential import exp
 from engine.ops.logic import cast, clip, gt, switch
+from engine.rewrite.choices import chosen_before
 from engine.rewrite.phases import specialize
 from engine.rewrite.scalars import number_of
 from engine.rewrite.view import View
@@ -23,22 +24,7 @@ def choose_one_or_zero(node: Apply, view: View) -> Variable | None:
 @specialize.computed(["switch"], example=lambda x, y: switch(gt(x, y), exp(x), exp(y)))
 def choose_before_computing(node: Apply, view: View) -> Variable | None:
     """Where the same is done to either choice, it is done once, to what is chosen."""
-    condition, *branches = node.inputs
-    first, second = (v.owner for v in branches)
-    if first is None or second is None or first.op is not second.op or first is second:
-        return None
-    if not first.op.is_elementwise or any(view.is_shared(v) for v in branches):
-        return None
-    pairs = list(zip(first.inputs, second.inputs, strict=True))
-    apart = [i for i, (x, y) in enumerate(pairs) if x is not y]
-    if len(apart) != 1:
-        return None
-    (i,) = apart
-    x, y = pairs[i]
-    if (x.dtype, x.broadcastable) != (y.dtype, y.broadcastable):
-        return None
-    inputs = [*first.inputs[:i], switch(condition, x, y), *first.inputs[i + 1 :]]
-    return first.op.apply(inputs, first.params).out
+    return chosen_before(node, view)
 
 
 @specialize.computed(
