@@ -114,6 +114,8 @@ class Parameter:
 
     container: has the default, and after a call the value of the input's update.
     owned: whether nobody else has the container.
+    dtype, ndim, any_length: an array that has them, of any lengths if so, needs no further look.
+    takes_floats: whether any Python float is a value.
     """
 
     def __init__(self, given: In, allow_downcast: bool | None) -> None:
@@ -126,6 +128,11 @@ class Parameter:
         own = given.allow_downcast
         self.allow_downcast = allow_downcast if own is None else own
         self.owned = not isinstance(given.value, SharedVariable | Container)
+        type = given.variable.type
+        self.dtype = np.dtype(type.dtype)
+        self.ndim = type.ndim
+        self.any_length = all(n is None for n in type.shape)
+        self.takes_floats = type.dtype == "float64" and type.ndim == 0 and not self.strict
         if isinstance(given.value, SharedVariable):
             self.container = given.value.container
         elif isinstance(given.value, Container):
@@ -173,6 +180,11 @@ class Signature:
 
     def __str__(self) -> str:
         return ", ".join(p.label for p in self.parameters)
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether a call gives every input, and each by its position if it likes."""
+        return len(self._explicit) == len(self.parameters)
 
     def has(self, key: Variable | str) -> bool:
         """Whether just one input has that variable or name."""
@@ -237,13 +249,24 @@ class Signature:
         Raises TypeMismatchError that names the function, the input and its number.
         """
         values: list[Any] = []
-        for i, (p, value) in enumerate(zip(self.parameters, given, strict=True)):
-            if value is not DEFAULT:
+        for p, value in zip(self.parameters, given, strict=True):
+            kind = type(value)
+            if (
+                kind is np.ndarray
+                and value.dtype == p.dtype
+                and value.ndim == p.ndim
+                and p.any_length
+            ):
+                values.append(value)
+            elif kind is float and p.takes_floats:
+                values.append(np.array(value))
+            elif value is DEFAULT:
+                values.append(value)
+            else:
                 try:
-                    value = p.filter(value)
+                    values.append(p.filter(value))
                 except TypeMismatchError as error:
-                    raise error.of(f"Argument {i} of {label}") from None
-            values.append(value)
+                    raise error.of(f"Argument {len(values)} of {label}") from None
         return values
 
     def _named(self, name: str, label: object) -> int:

@@ -187,6 +187,9 @@ class Function:
         if len(set(self._written)) < len(self._written):
             raise ParameterError(f"{self} would update the same value twice.")
         self._hold = Hold(self._written)
+        # How many arguments a call has that needs nothing but to pass them; -1 for none.
+        simple = self._signature.is_positional and not isinstance(recipe.form, list)
+        self._plain = len(self.inputs) if simple and profile is None else -1
         self._parts: dict[tuple[int, ...], Function] = {}
         if profile is not None:
             profile.made(perf_counter() - started, rewriting)
@@ -218,13 +221,23 @@ class Function:
         Raises TypeMismatchError for a value that does not fit its input and ShapeError where
         shapes clash; nothing is updated then.
         """
+        if len(args) != self._plain or kwargs or output_subset is not None:
+            return self._called(args, kwargs, output_subset)
+        values = list(args) if self.trust_input else self._signature.filter(args, self)
+        outputs = self._run(values)
+        return outputs[0] if self.recipe.form == "one" else outputs
+
+    def _called(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], subset: Sequence[int | str] | None
+    ) -> Any:
+        """A call that needs more than to pass one array for each input."""
         started = perf_counter()
         values = self._signature.sort(args, kwargs, self)
         if not self.trust_input:
             values = self._signature.filter(values, self)
         form = self.recipe.form
-        if output_subset is not None:
-            chosen = self._chosen(output_subset)
+        if subset is not None:
+            chosen = self._chosen(subset)
             outputs = self._part(chosen)._run(values)
             form = [form[i] for i in chosen] if isinstance(form, list) else "list"
         else:

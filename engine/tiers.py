@@ -20,6 +20,7 @@ from engine.profile import ProfileStats
 from engine.rewrite import Film
 
 if TYPE_CHECKING:
+    from engine.codegen.exchange import Exchange
     from engine.codegen.native import KernelInfo, Native
 
 Array = np.ndarray[Any, Any]
@@ -64,13 +65,15 @@ class Runner:
         self._watch = stats.timing(watch or Step.run) if stats else watch
         self._ready: OrderedDict[Shapes, _Shaped] = OrderedDict()
         self._lock = RLock()
+        numbers = all(v.ndim == 0 for v in self.graph.inputs)
+        self._shapes: Shapes = ((),) * len(self.graph.inputs) if numbers else ()
 
     def __call__(self, values: Sequence[Array]) -> list[Array]:
         """The values of the graph's outputs, in memory that nobody else uses.
 
         Raises what the ops raise, also where shapes clash in a part that was rewritten away.
         """
-        shapes = tuple([v.shape for v in values])
+        shapes = self._shapes or tuple([v.shape for v in values])
         shaped = self._ready.get(shapes) or self._for(shapes)
         return shaped.run(values)
 
@@ -110,50 +113,66 @@ class _Shaped:
     """A graph for inputs of certain shapes."""
 
     def __init__(self, runner: Runner, shapes: Shapes) -> None:
-        self.native: Native | None = None
         self._runner = runner
         self._shapes = dict(zip(runner.graph.inputs, shapes, strict=True))
         self._patience = runner.patience
+        self._stats = runner.work.stats
+        self._exchange: Exchange | None = None
         self._lock = Lock()
         self._thread = 0
 
+    @property
+    def native(self) -> Native | None:
+        """The kernels, once there are any."""
+        return self._exchange.native if self._exchange else None
+
     def run(self, values: Sequence[Array]) -> list[Array]:
         """The values of the outputs, from the kernels once there are any."""
-        if self.native is None and (self._patience is None or self._patience > 0):
+        exchange = self._exchange
+        if exchange is None:
+            return self._before(values)
+        if exchange.calls_back and self._thread == get_ident():
+            # An op of the very call that is running has called again.
+            return self._runner.interpret(values)
+        with self._lock:  # its buffers serve one call at a time
+            if exchange.calls_back or self._stats:
+                return self._watched(exchange, values)
+            return exchange(values)
+
+    def _before(self, values: Sequence[Array]) -> list[Array]:
+        """The values as long as there are no kernels, which is when they may be compiled."""
+        if self._patience is None or self._patience > 0:
             if self._patience is not None:
                 self._patience -= 1
             return self._runner.interpret(values)
-        if self._thread == get_ident():  # an op of the very call that is running has called again
-            return self._runner.interpret(values)
-        with self._lock:  # its buffers serve one call at a time
-            self._thread = get_ident()
-            try:
-                native = self.native or self._compiled()
-                if native is not None:
-                    return self._through(native, values)
-            finally:
-                self._thread = 0
-        return self._runner.interpret(values)
+        with self._lock:
+            compiled = self._exchange or self._compiled()
+        return self.run(values) if compiled else self._runner.interpret(values)
 
-    def _compiled(self) -> Native | None:
+    def _watched(self, exchange: Exchange, values: Sequence[Array]) -> list[Array]:
+        """The values from kernels that call ops of NumPy, or are to be timed."""
+        self._thread = get_ident()
+        try:
+            exchange.give(values)
+            if self._stats:
+                native = exchange.native
+                self._stats.passed(self._runner.graph, native.kernels, native.call_timed())
+            else:
+                exchange.native.call()
+            return exchange.take()
+        finally:
+            self._thread = 0
+
+    def _compiled(self) -> Exchange | None:
+        from engine.codegen.exchange import Exchange
+
+        work = self._runner.work
         started = perf_counter()
         try:
-            self.native = compile_graph(self._runner.graph, self._shapes)
+            native = compile_graph(work.graph, self._shapes, lending=True)
+            self._exchange = Exchange(native, work.graph.inputs, work.borrowed)
         except CompileError:
             self._patience = None
-        if stats := self._runner.work.stats:
-            stats.compiled(perf_counter() - started)
-        return self.native
-
-    def _through(self, native: Native, values: Sequence[Array]) -> list[Array]:
-        work = self._runner.work
-        for v, value in zip(self._shapes, values, strict=True):
-            native.inputs[v][...] = value
-        if work.stats:
-            work.stats.passed(work.graph, native.kernels, native.call_timed())
-        else:
-            native.call()
-        return [
-            a if borrowed else a.copy()
-            for a, borrowed in zip(native.outputs, work.borrowed, strict=True)
-        ]
+        if self._stats:
+            self._stats.compiled(perf_counter() - started)
+        return self._exchange

@@ -24,13 +24,15 @@ def compile_graph(
     updates: Mapping[Variable, int] | None = None,
     record: int | None = None,
     progress: Progress | None = None,
+    lending: bool = False,
 ) -> Native:
     """Compile a graph for inputs of the given shapes.
 
     shapes: the shape of every input and shared variable.  updates: for leaves that change with
     each pass, the number of the output that is the next value.  record: the number of the
     output whose value a Ring gets after each pass.  progress: is told how many of how many
-    kernels are ready.
+    kernels are ready.  lending: whether large inputs and outputs lie in memory that is named before
+    each pass: see `engine.codegen.exchange`.
 
     Raises ShapeError where shapes do not fit together, and CompileError, naming the op and its
     canvas node, where something has no native kernel; then `engine.codegen.numpy` runs it.
@@ -40,4 +42,4 @@ def compile_graph(
     types = infer_types(graph, shapes)
     for v in (*graph.inputs, *(updates or {})):  # also those that nothing depends on
         types.setdefault(v, TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable))
-    return Native(graph, types, updates or {}, record, progress)
+    return Native(graph, types, updates or {}, record, progress, lending)

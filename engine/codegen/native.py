@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from engine.codegen.cpu import blas, cache
 from engine.codegen.cpu.compiler import ENTRY, compile_kernel
 from engine.codegen.cpu.emit import emit
 from engine.codegen.cpu.machine import Loaded
-from engine.codegen.cpu.runner import run, runner
+from engine.codegen.cpu.runner import Request, run, runner
 from engine.codegen.fuse import Kernel, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array
@@ -26,6 +27,9 @@ from engine.graph import Graph
 from engine.types import TensorType, shape_text
 
 Progress = Callable[[int, int], None]
+
+LENT_BYTES = 16_384
+"""From this size on, to copy an array takes longer than to ask for its address."""
 
 ENTRY_BYTES = 16
 """Of a line of the table: the address of a native function and that of its row."""
@@ -68,10 +72,12 @@ class _Entry:
     """A line of the table: a native function, and the words in its row.
 
     A word is a number, or a place: a storage and an offset in elements.
+    storages: all memory that it touches.
     """
 
     address: int
     words: tuple[int | tuple[Storage, int], ...]
+    storages: tuple[Storage, ...]
 
 
 class Native:
@@ -79,7 +85,10 @@ class Native:
 
     inputs: for each input and leaf the array from which the kernels read it, to be written to.
     outputs: for each output of the graph the array in which it lies after a pass.
-    kernels: what runs in a pass, in order.  peak_bytes: all memory that it uses.
+    lent_inputs, lent_outputs: those of either, outputs by number, which are not there but where
+        `lend` says before a pass.
+    kernels: what runs in a pass, in order.
+    peak_bytes: all memory that it uses, with what is lent to it.
     """
 
     def __init__(
@@ -89,50 +98,80 @@ class Native:
         updates: Mapping[Variable, int],
         record: int | None,
         progress: Progress | None = None,
+        lending: bool = False,
     ) -> None:
-        plan = Plan(graph, types, updates, record)
+        """Compile the graph; see `compile_graph`."""
+        self.plan = plan = Plan(graph, types, updates, record)
         self.kernels: list[KernelInfo] = []
         self._codes: list[Loaded] = [runner()]
         self._cells: list[Any] = []
         self._callbacks: list[tuple[Callback, list[Array], list[Array]]] = []
         self._failed = np.zeros(1, np.int64)
         self._failure: BaseException | None = None
-        entries = self._compile(plan, progress or (lambda done, total: None))
-        places = [s for e in entries for w in e.words if isinstance(w, tuple) for s in w[:1]]
+        self._entries = entries = self._compile(plan, progress or (lambda done, total: None))
+        lent = self._lent(lending)
+        self._places: dict[Storage, list[tuple[int, int]]] = {storage: [] for storage in lent}
+        uses = [dict.fromkeys(plan.storages()), *(dict.fromkeys(e.storages) for e in entries)]
         words = 2 * len(entries) + sum(len(e.words) for e in entries)
-        places += [s for callback, *_ in self._callbacks for s in storages(callback)]
-        self._arena = Arena([*plan.storages(), *places], words)
-        self.peak_bytes = self._arena.bytes
+        self._arena = Arena([[s for s in used if s not in lent] for used in uses], words)
+        self.peak_bytes = self._arena.bytes + sum(s.bytes for s in lent)
         for callback, sources, targets in self._callbacks:
             sources += map(self._arena.view, callback.sources)
             targets += map(self._arena.view, callback.targets)
-        table = self._fill(entries)
-        self.inputs = {v: self._arena.view(view) for v, view in plan.leaves.items()}
-        self.outputs: list[Array] = [self._arena.view(view) for view in plan.outputs]
-        self._value = self._arena.address(plan.record) if plan.record else None
+        self._words = self._arena.words()
+        self._fill(entries)
+        for storage in lent:
+            if storage.value is not None:
+                self.lend(storage, storage.value.ctypes.data)
+        self.lent_inputs = {v: x for v, x in plan.leaves.items() if x.buffer.storage in lent}
+        self.lent_outputs = {k: x for k, x in enumerate(plan.outputs) if x.buffer.storage in lent}
+        self.inputs = {
+            v: self._arena.view(x) for v, x in plan.leaves.items() if v not in self.lent_inputs
+        }
+        self.outputs: list[Array] = [
+            self._arena.view(x) if k not in self.lent_outputs else np.empty(0, x.dtype)
+            for k, x in enumerate(plan.outputs)
+        ]
         self._control = np.zeros(1, np.int64)
         self._run = run()
-        self._table = table, len(entries)
-        control, failed = self._control.ctypes.data, self._failed.ctypes.data
-        self._pass = (*self._table, 1, control, failed, None, None, 0)
+        self._once = Request(
+            table=ctypes.addressof(self._words),
+            count=len(entries),
+            steps=1,
+            control=self._control.ctypes.data,
+            failed=self._failed.ctypes.data,
+        )
+        self._once_address = ctypes.addressof(self._once)
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether it calls the interpreter, for ops that are left to NumPy."""
+        return bool(self._callbacks)
+
+    def lend(self, storage: Storage, address: int) -> None:
+        """Where the storage of a lent input or output begins from now on."""
+        for place, offset in self._places[storage]:
+            self._words[place] = address + offset
 
     def call(self) -> None:
         """One pass: the outputs are computed from the inputs, then updates take effect.
 
         Raises what an op that is left to NumPy raises; no update takes effect then.
         """
-        self._run(*self._pass)
+        self._run(self._once_address)
         if self._failure is not None:
             self._raise()
 
     def call_timed(self) -> list[float]:
         """One pass, a kernel at a time; gives the seconds that each of `kernels` took."""
-        table, count = self._table
         seconds = []
-        for k in range(count):
+        request = Request.from_buffer_copy(self._once)
+        request.count = 1
+        for _ in range(self._once.count):
             started = time.perf_counter()
-            self._run(table + ENTRY_BYTES * k, 1, *self._pass[2:])
+            self._run(ctypes.addressof(request))
             seconds.append(time.perf_counter() - started)
+            request.table += ENTRY_BYTES
             if self._failure is not None:
                 self._raise()
         return seconds
@@ -151,9 +190,11 @@ class Native:
         value) goes after each pass; the loop ends when it is full.  first: the number of the
         first pass.  Raises what an op that is left to NumPy raises in the pass after those.
         """
-        control = control or self._control.ctypes.data
-        failed = self._failed.ctypes.data
-        done = self._run(*self._table, steps, control, failed, ring or None, self._value, first)
+        request = Request.from_buffer_copy(self._once)
+        request.steps, request.first, request.ring = steps, first, ring
+        request.control = control or self._once.control
+        request.value = self._arena.address(self.plan.record) if self.plan.record else 0
+        done = self._run(ctypes.addressof(request))
         if self._failure is not None and not done:
             self._raise()
         return int(done)
@@ -189,7 +230,7 @@ class Native:
         words: list[int | tuple[Storage, int]] = [(s, 0) for s in source.pointers]
         words += [e.length for e in source.lengths]
         words += source.offsets
-        return _Entry(code.address(ENTRY), tuple(words))
+        return _Entry(code.address(ENTRY), tuple(words), source.pointers)
 
     def _product(self, product: Product) -> _Entry:
         call = blas.call(product)
@@ -199,7 +240,8 @@ class Native:
                 argument if isinstance(argument, tuple) else self._cell(argument, call.dtype)
             )
         self._show(call.routine, call.routine, [[product]], True, 0.0)
-        return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words))
+        used = tuple(w[0] for w in words if isinstance(w, tuple))
+        return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words), used)
 
     def _callback(self, callback: Callback) -> _Entry:
         sources: list[Array] = []
@@ -220,7 +262,8 @@ class Native:
         self._callbacks.append((callback, sources, targets))
         name = callback.node.op.name if callback.node else "copy"
         self._show(name, f"numpy: {name}", [[callback]], True, 0.0)
-        return _Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, ())
+        used = tuple(v.buffer.storage for v in (*callback.sources, *callback.targets))
+        return _Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, (), used)
 
     def _cell(self, value: str | float, dtype: str) -> int:
         """The address of memory that holds an argument of a Fortran routine."""
@@ -252,22 +295,37 @@ class Native:
         info = KernelInfo(name, source, whole.ops, whole.origins, cached, seconds, lines)
         self.kernels.append(info)
 
-    def _fill(self, entries: Sequence[_Entry]) -> int:
-        """Write the table and its rows into memory; gives its address."""
-        words = self._arena.words()
+    def _lent(self, lending: bool) -> set[Storage]:
+        """The storages that lie outside: large constants, and perhaps large inputs and outputs.
+
+        A callback has its arrays for good.  An output that shows a part of something, or what
+        another one shows, is copied.
+        """
+        ends = [*self.plan.leaves.values(), *self.plan.outputs]
+        count = Counter(x.buffer.storage for x in ends)
+        alone = {x.buffer.storage for x in ends if x.is_whole and count[x.buffer.storage] == 1}
+        found = {s for e in self._entries for s in e.storages if s.value is not None} - set(count)
+        if lending:
+            found |= {s for s in alone if s.value is None}
+        called = {s for callback, *_ in self._callbacks for s in storages(callback)}
+        return {s for s in found - called if s.bytes >= LENT_BYTES}
+
+    def _fill(self, entries: Sequence[_Entry]) -> None:
+        """Write the table and its rows into memory."""
+        words = self._words
         table = ctypes.addressof(words)
         at = 2 * len(entries)
         for k, entry in enumerate(entries):
             words[2 * k] = entry.address
             words[2 * k + 1] = table + 8 * at
             for word in entry.words:
-                if isinstance(word, tuple):
-                    storage, offset = word
-                    words[at] = self._arena.address(storage) + offset * storage.itemsize
-                else:
+                if not isinstance(word, tuple):
                     words[at] = word
+                elif word[0] in self._places:
+                    self._places[word[0]].append((at, word[1] * word[0].itemsize))
+                else:
+                    words[at] = self._arena.address(word[0]) + word[1] * word[0].itemsize
                 at += 1
-        return table
 
 
 def _ops(tasks: Sequence[Task]) -> tuple[str, ...]:
