@@ -39,6 +39,8 @@ class Config:
         hide a shape error.
     profile: whether functions are profiled that are not told.
     device: what kernels run on.
+    threads: how many threads compute large loops, 0 for one on each core; to be chosen before
+        anything is compiled.  Results do not depend on it.
     warn: where programs turn off the warnings of bugs that Theano once had; there are none here.
 
     The settings of dtypes are to be chosen before expressions are built.
@@ -56,6 +58,7 @@ class Config:
     strict_rewrites: bool = False
     profile: bool = False
     device: str = "cpu"
+    threads: int = 0
     warn: SimpleNamespace = field(default_factory=SimpleNamespace)
 
     def __setattr__(self, name: str, value: Any) -> None:

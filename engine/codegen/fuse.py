@@ -9,12 +9,19 @@ their loops, and a small network with its gradient and its updates ends up in on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
 
-from engine.codegen.layout import Access, Extent, Storage
+from engine.codegen.layout import PART, Access, Buffer, Extent, Index, Storage
 from engine.codegen.primitives import Callback, Fold, Primitive, Product, Task, storages
 
+LARGE = 1 << 16
+"""Points from which on a loop is worth being shared out among threads."""
+GRAIN = 1 << 14
+"""Points that a part of a loop has at least."""
+PARTS = 64
+"""The most parts that a loop has."""
 KERNEL_LIMIT = 160
 """How large a kernel may grow, in formulas; beyond that compiling takes more than its share."""
 LOOP_WEIGHT = 4
@@ -54,12 +61,40 @@ Element = tuple[tuple[int, int, Loop | None], ...]
 
 
 class Kernel:
-    """Loops that run one after the other in one native function."""
+    """Loops that run one after the other in one native function, or one that is done in parts.
 
-    def __init__(self) -> None:
+    parts: how many there are of the only outermost loop; 0 for loops that are run as a whole.
+    part: stands for the loop over the parts, which is not written out.
+    """
+
+    def __init__(self, parts: int = 0) -> None:
         self.root = Loop(Extent(1))
         self.places: dict[Primitive, Placed] = {}
         self.weight = 0
+        self.parts = parts
+        self.part = Loop(Extent(parts))
+
+    @property
+    def length(self) -> int:
+        """How often the only outermost loop runs."""
+        (loop,) = self.root.body
+        assert isinstance(loop, Loop)
+        while loop.joined:
+            loop = loop.joined
+        return prod(extent.length for extent in loop.lengths)
+
+    def has_room(self, primitive: Primitive, after: set[Primitive]) -> bool:
+        """Whether a primitive can be put here after those that it depends on."""
+        if self.weight >= KERNEL_LIMIT:
+            return False
+        if not self.parts:
+            return not parts_of(primitive)
+        if not primitive.order:
+            return False
+        first = primitive.order[0]
+        if is_split(primitive) and not can_be_split(primitive, self.parts):
+            return False
+        return not self.root.body or self._host(self.root, primitive, first, after) is not None
 
     # Placing.
 
@@ -127,9 +162,12 @@ class Kernel:
     def element(self, primitive: Primitive, access: Access) -> Element:
         """What an access of the primitive touches, in terms of the kernel's loops."""
         loops = self.places[primitive].loops
-        return tuple(
-            (i.start, i.step, None if i.axis is None else loops[i.axis]) for i in access.indices
-        )
+        return tuple((i.start, i.step, self._loop(i.axis, loops)) for i in access.indices)
+
+    def _loop(self, axis: int | None, loops: Mapping[int, Loop]) -> Loop | None:
+        if axis is None:
+            return None
+        return self.part if axis == PART else loops[axis]
 
     def in_register(self, fold: Fold) -> bool:
         """Whether a fold's accumulator is one number at a time."""
@@ -204,7 +242,7 @@ class Kernel:
             buffer = uses[0][1].buffer
             if all(access.buffer is buffer for _, access in uses):
                 elements = [self.element(p, access) for p, access in uses]
-                buffer.reuse(self._used_up(elements))
+                buffer.reuse(self._used_up(elements), max(self.parts, 1))
 
     @staticmethod
     def _used_up(elements: Sequence[Element]) -> int:
@@ -237,44 +275,129 @@ Step = Kernel | Product | Callback
 
 def fuse(tasks: Sequence[Task]) -> list[Step]:
     """Kernels, products and callbacks, in the order in which they run, that do the tasks."""
-    steps: list[Step] = []
-    where: dict[Task, int] = {}
-    writers: dict[Storage, list[Task]] = defaultdict(list)
-    readers: dict[Storage, list[Task]] = defaultdict(list)
-    callbacks: list[Task] = []
-    for p in tasks:
-        read, written = p.touched()
-        after = {q for storage in read for q in writers[storage]}
-        for storage in written:
-            after.update(writers[storage], readers[storage])
-            if storage.given:  # an error in a callback must leave what is kept as it was
-                after.update(callbacks)
-        earliest = max((where[q] for q in after), default=0 if steps else -1)
-        if isinstance(p, Primitive):
-            where[p] = _kernel_for(steps, earliest)
-            kernel = steps[where[p]]
-            assert isinstance(kernel, Kernel)
-            kernel.add(p, {q for q in after if isinstance(q, Primitive)})
+    fusion = _Fusion()
+    for task in tasks:
+        fusion.add(task)
+    return fusion.steps
+
+
+class _Fusion:
+    """The steps so far, and who reads and writes what in them."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._where: dict[Task, int] = {}
+        self._writers: dict[Storage, list[Task]] = defaultdict(list)
+        self._readers: dict[Storage, list[Task]] = defaultdict(list)
+        self._callbacks: list[Task] = []
+
+    def add(self, task: Task) -> None:
+        """Put a task into the first step that can do it, or a new one."""
+        after = self._needed_before(task)
+        if isinstance(task, Primitive):
+            earlier = {q for q in after if isinstance(q, Primitive)}
+            number, kernel = self._kernel_for(task, after, earlier)
+            if kernel.parts and isinstance(task, Fold) and is_split(task):
+                partial, total = split(task, kernel.part.extent)
+                kernel.add(partial, earlier)
+                self._note(partial, number)
+                self.add(total)
+                return
+            kernel.add(task, earlier)
         else:
-            steps.append(p)
-            where[p] = len(steps) - 1
-            if isinstance(p, Callback):
-                callbacks.append(p)
+            self.steps.append(task)
+            number = len(self.steps) - 1
+            if isinstance(task, Callback):
+                self._callbacks.append(task)
+        self._note(task, number)
+
+    def _needed_before(self, task: Task) -> set[Task]:
+        read, written = task.touched()
+        after = {q for storage in read for q in self._writers[storage]}
         for storage in written:
-            writers[storage].append(p)
+            after.update(self._writers[storage], self._readers[storage])
+            if storage.given:  # an error in a callback must leave what is kept as it was
+                after.update(self._callbacks)
+        return after
+
+    def _note(self, task: Task, number: int) -> None:
+        self._where[task] = number
+        read, written = task.touched()
+        for storage in written:
+            self._writers[storage].append(task)
         for storage in read:
-            readers[storage].append(p)
-    return steps
+            self._readers[storage].append(task)
+
+    def _kernel_for(
+        self, primitive: Primitive, after: set[Task], earlier: set[Primitive]
+    ) -> tuple[int, Kernel]:
+        """The first kernel after what must come before that has room, or a new one."""
+        earliest = max((self._where[q] for q in after), default=0)
+        for number in range(earliest, len(self.steps)):
+            step = self.steps[number]
+            if isinstance(step, Kernel) and step.has_room(primitive, earlier):
+                return number, step
+        kernel = Kernel(parts_of(primitive))
+        self.steps.append(kernel)
+        return len(self.steps) - 1, kernel
 
 
-def _kernel_for(steps: list[Step], earliest: int) -> int:
-    """The first kernel from `earliest` on that has room, a new one if there is none."""
-    for number in range(max(earliest, 0), len(steps)):
-        step = steps[number]
-        if isinstance(step, Kernel) and step.weight < KERNEL_LIMIT:
-            return number
-    steps.append(Kernel())
-    return len(steps) - 1
+# Loops in parts.
+
+
+def parts_of(primitive: Primitive) -> int:
+    """In how many parts the outermost loop of a primitive is worth being done, 0 for none.
+
+    It follows from lengths alone, so that a sum is always added up in the same order.
+    """
+    points = prod(extent.length for extent in primitive.space)
+    if points < LARGE:
+        return 0
+    outermost = primitive.space[primitive.order[0]].length
+    parts = min(PARTS, outermost, points // GRAIN)
+    if parts < 2 or (is_split(primitive) and not can_be_split(primitive, parts)):
+        return 0
+    return parts
+
+
+def is_split(primitive: Primitive) -> bool:
+    """Whether parts of the outermost loop have results that are to be folded together."""
+    return isinstance(primitive, Fold) and primitive.order[0] in primitive.reduced
+
+
+def can_be_split(fold: Primitive, parts: int) -> bool:
+    """Whether that can be done, and with little memory and work besides the loop's own."""
+    assert isinstance(fold, Fold)
+    lengths = [extent.length for extent in fold.space]
+    kept = prod(lengths[k] for k in fold.kept)
+    return fold.combining is not None and 4 * parts * kept <= prod(lengths)
+
+
+def split(fold: Fold, parts: Extent) -> tuple[Fold, Fold]:
+    """The fold of each part of its outermost loop, and the fold of those."""
+    text = fold.combining
+    assert text is not None
+    whole = fold.target
+    extents = (parts, *whole.buffer.extents)
+    partial = Buffer(Storage(whole.storage.dtype, prod(e.length for e in extents)), extents)
+    place = {k: n for n, k in enumerate(sorted(fold.kept), 1)}
+    target = tuple(Index(i.start, i.step, _placed(i.axis, place)) for i in whole.indices)
+    total = Fold(
+        fold.node,
+        (parts, *(fold.space[k] for k in place)),
+        text,
+        {"x": Access(partial, (Index(axis=0), *target))},
+        whole.storage.dtype,
+        Access(whole.buffer, target),
+        frozenset({0}),
+        fold.start,
+        origins=fold.origins,
+    )
+    return replace(fold, target=Access(partial, (Index(axis=PART), *whole.indices))), total
+
+
+def _placed(axis: int | None, place: Mapping[int, int]) -> int | None:
+    return None if axis is None else place[axis]
 
 
 def settle(steps: Sequence[Step]) -> set[Storage]:

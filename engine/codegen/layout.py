@@ -89,11 +89,13 @@ class Buffer:
 
     reused: how many of the first axes share their memory, because what lies at one place of
     them is not needed any more when the next one is computed.
+    parted: whether each part of a loop has such memory of its own.
     """
 
     storage: Storage
     extents: tuple[Extent, ...]
     reused: int = 0
+    parted: bool = False
 
     @classmethod
     def new(cls, dtype: str, extents: Sequence[Extent], **facts: Any) -> Buffer:
@@ -111,17 +113,22 @@ class Buffer:
             step *= extent.length
         return (0,) * self.reused + tuple(reversed(strides))[self.reused :]
 
-    def reuse(self, axes: int) -> None:
-        """Let the first axes share their memory."""
+    def reuse(self, axes: int, parts: int) -> None:
+        """Let the first axes share their memory within each of so many parts of a loop."""
         self.reused = axes
-        self.storage.length = int(np.prod([e.length for e in self.extents[axes:]]))
+        self.parted = parts > 1
+        self.storage.length = parts * int(np.prod([e.length for e in self.extents[axes:]]))
+
+
+PART = -1
+"""In place of the number of a loop: the part of the outermost loop that is being done."""
 
 
 @dataclass(frozen=True)
 class Index:
     """The index on one axis of a buffer: `start + step * i`, i running along `axis`.
 
-    axis is an axis of the view, or a loop of an access, and None where the index is fixed.
+    axis is an axis of the view, or a loop of an access or PART, and None where the index is fixed.
     """
 
     start: int = 0

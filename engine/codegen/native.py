@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.codegen.cpu import blas, cache
+from engine.codegen.cpu import blas, cache, threads
 from engine.codegen.cpu.compiler import ENTRY, compile_kernel
 from engine.codegen.cpu.emit import emit
 from engine.codegen.cpu.machine import Loaded
 from engine.codegen.cpu.runner import Request, run, runner
+from engine.codegen.cpu.threads import pool
 from engine.codegen.fuse import Kernel, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array
@@ -221,7 +222,9 @@ class Native:
         source = emit(kernel, needed)
         started = time.perf_counter()
         name = cache.key("kernel", source.text, *source.signature)
-        code, cached = cache.load(name, lambda: compile_kernel(source.text, source.signature))
+        code, cached = cache.load(
+            name, lambda: compile_kernel(source.text, source.signature, source.parted)
+        )
         self._codes.append(code)
         seconds = time.perf_counter() - started
         number = {p: n for n, p in enumerate(kernel.places)}
@@ -230,7 +233,13 @@ class Native:
         words: list[int | tuple[Storage, int]] = [(s, 0) for s in source.pointers]
         words += [e.length for e in source.lengths]
         words += source.offsets
-        return _Entry(code.address(ENTRY), tuple(words), source.pointers)
+        address = code.address(ENTRY)
+        if source.parted:
+            shared = pool()
+            self._cells.append(shared)
+            words = [address, shared.address, kernel.parts, kernel.length, *words]
+            address = threads.code().address("share")
+        return _Entry(address, tuple(words), source.pointers)
 
     def _product(self, product: Product) -> _Entry:
         call = blas.call(product)

@@ -85,6 +85,19 @@ class Fold(Primitive):
     where: bool = False
 
     @property
+    def combining(self) -> str | None:
+        """The text that folds results of parts together; None where there is none."""
+        if self.where:
+            return None
+        if self.text.startswith("accumulate("):
+            return "accumulate({acc}, {x})"
+        for word in ("or", "and"):
+            if self.text.startswith(f"{{acc}} {word} "):
+                return f"{{acc}} {word} {{x}}"
+        known = ("{acc} * {x}", "greatest({acc}, {x})", "least({acc}, {x})")
+        return self.text if self.text in known else None
+
+    @property
     def first_reduced(self) -> int | None:
         """The outermost loop that is folded away."""
         return next((i for i in self.order if i in self.reduced), None)

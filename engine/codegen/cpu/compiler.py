@@ -17,16 +17,18 @@ ENTRY = "entry"
 """What the native function of every kernel is called."""
 
 
-def compile_kernel(text: str, signature: Sequence[str]) -> bytes:
+def compile_kernel(text: str, signature: Sequence[str], parted: bool = False) -> bytes:
     """Object code of the function `entry(row)`, which runs the kernel on a row of arguments.
 
     The text is one function `kernel`; signature has for each argument the dtype behind a
     pointer, or "int" for a number of 64 bits.  The row holds 8 bytes for each.
+    parted: whether three more numbers say which part of a loop is to be done, which are then
+    arguments of `entry` as well.
 
     Raises CompileError where the compiler is missing or gives up.
     """
     try:
-        return _compiled(text, signature)
+        return _compiled(text, signature, parted)
     except CompileError:
         raise
     except Exception as error:  # whatever a compiler may raise, the graph still runs in NumPy
@@ -36,7 +38,7 @@ def compile_kernel(text: str, signature: Sequence[str]) -> bytes:
         ) from error
 
 
-def _compiled(text: str, signature: Sequence[str]) -> bytes:
+def _compiled(text: str, signature: Sequence[str], parted: bool) -> bytes:
     numba: Any = import_module("numba.core")
     compiler: Any = import_module("numba.core.compiler")
     lock: Any = import_module("numba.core.compiler_lock")
@@ -50,7 +52,8 @@ def _compiled(text: str, signature: Sequence[str]) -> bytes:
     flags.error_model = "numpy"  # division by zero is no error
     flags.noalias = True  # every storage has one pointer
     arguments = tuple(
-        types.intp if a == "int" else types.CPointer(getattr(types, a)) for a in signature
+        types.intp if a == "int" else types.CPointer(getattr(types, a))
+        for a in (*signature, *(["int"] * 3 if parted else []))
     )
     function = _function(text)
     with lock.global_compiler_lock:
@@ -62,7 +65,7 @@ def _compiled(text: str, signature: Sequence[str]) -> bytes:
         # What Numba wrote in Python itself, such as powers of integers.
         used = dict.fromkeys(result.library._linking_libraries)
         libraries = [library.get_llvm_str() for library in used]
-    return to_object(declared(ir) + _entry(signature), [ENTRY], libraries)
+    return to_object(declared(ir) + _entry(signature, parted), [ENTRY], libraries)
 
 
 @cache
@@ -103,7 +106,7 @@ def _function(text: str) -> Any:
     return space["kernel"]
 
 
-def _entry(signature: Sequence[str]) -> str:
+def _entry(signature: Sequence[str], parted: bool) -> str:
     """A function that takes the kernel's arguments from a row of 8 bytes each, as LLVM IR."""
     lines: list[str] = []
     given: list[str] = []
@@ -112,10 +115,11 @@ def _entry(signature: Sequence[str]) -> str:
         lines.append(f"  %at{k} = getelementptr i64, ptr %row, i64 {k}")
         lines.append(f"  %arg{k} = load {type}, ptr %at{k}")
         given.append(f"{type} %arg{k}")
-    call = ", ".join(["ptr %result", "ptr %error", *given])
+    part = ["i64 %part", "i64 %first", "i64 %last"] if parted else []
+    call = ", ".join(["ptr %result", "ptr %error", *given, *part])
     body = "\n".join(lines)
     return f"""
-define void @{ENTRY}(ptr %row) {{
+define void @{ENTRY}({", ".join(["ptr %row", *part])}) {{
   %result = alloca ptr
   %error = alloca ptr
 {body}

@@ -1,7 +1,8 @@
 """Kernels as text: one plain Numba function each, with its loops written out.
 
 Nothing in the text comes from a user.  Names are counted from zero in every kernel: p for
-pointers, n for lengths, o for offsets, i for loops, v for values, a for accumulators.
+pointers, n for lengths, o for offsets, i for loops, v for values, a for accumulators.  A loop in
+parts runs from `first` to `last`, and `part` says which part that is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from engine.types import DTYPES, FLOATS
 
 INDENT = "    "
 
+PARTED = ("part", "first", "last")
+"""The names of the arguments that say which part of a loop is to be done."""
+
 
 TYPES = {dtype: "boolean" if dtype == "bool" else dtype for dtype in DTYPES}
 """What dtypes are called in kernels."""
@@ -32,6 +36,7 @@ class Source:
     lines: the primitives that each line of the text is for.
     pointers: the memory behind each pointer.  lengths: the extents.  offsets: numbers of
     elements.  The arguments of the function are these, in this order.
+    parted: whether the function does a part of a loop; then PARTED are further arguments.
     """
 
     text: str
@@ -39,6 +44,7 @@ class Source:
     pointers: tuple[Storage, ...]
     lengths: tuple[Extent, ...]
     offsets: tuple[int, ...]
+    parted: bool
 
     @property
     def signature(self) -> tuple[str, ...]:
@@ -91,7 +97,7 @@ class _Emitter:
         self.dtypes: dict[str, str] = {}
         self.registers: dict[Storage, tuple[Primitive, str]] = {}
         self.accumulators: dict[Fold, str] = {}
-        self.variables: dict[Loop, str] = {}
+        self.variables: dict[Loop, str] = {kernel.part: PARTED[0]}
         self.counts = dict.fromkeys("va", 0)
         self.reused: dict[str, _Line] = {}
         self.blocks: list[_Block] = []
@@ -100,7 +106,9 @@ class _Emitter:
     def source(self) -> Source:
         everything = set(self.kernel.places)
         body = self._body(self.kernel.root, 1) or [_Line(INDENT + "pass", everything)]
-        names = (*self.pointers.values(), *self.lengths.values(), *self.offsets.values())
+        parted = self.kernel.parts > 0
+        own = (*self.pointers.values(), *self.lengths.values(), *self.offsets.values())
+        names = (*own, *PARTED) if parted else own
         given = textwrap.wrap(", ".join(names), 96, initial_indent=INDENT, subsequent_indent=INDENT)
         lines = [*(_Line(text, everything) for text in ("def kernel(", *given, "):")), *body]
         return Source(
@@ -109,6 +117,7 @@ class _Emitter:
             tuple(self.pointers),
             tuple(self.lengths),
             tuple(offset for _, offset in self.offsets),
+            parted,
         )
 
     # Bodies.
@@ -140,6 +149,8 @@ class _Emitter:
 
     def _head(self, loop: Loop, depth: int) -> str:
         name = self.variables[loop] = f"i{depth - 1}"
+        if self.kernel.parts and (*loop.outer, loop)[0] in self.kernel.root.body:
+            return f"for {name} in range({', '.join(PARTED[1:])}):"
         return f"for {name} in range({self._count(loop.lengths)}):"
 
     def _map(self, p: Map) -> None:
@@ -301,6 +312,8 @@ class _Emitter:
                 literal = literal and all(e.literal for e in extents[axis:])
             if loop is not None and not loop.joined and axis >= access.buffer.reused:
                 terms.append(self._term(self.variables[loop], step, inner))
+        if access.buffer.parted:
+            terms.append(self._term(PARTED[0], 1, extents[access.buffer.reused :]))
         if offset and literal:
             terms.append(str(offset))
         elif offset:

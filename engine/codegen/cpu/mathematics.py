@@ -24,6 +24,11 @@ ROUNDING = ("sqrt", "floor", "ceil", "trunc", "round", "rint", "nearbyint", "fma
 IMPLIED = ("exp10", "ldexp", "sincos", "hypot")
 """What LLVM may make of calls of the others: `sincos` of sin and cos."""
 MEMORY = ("memcpy", "memmove", "memset", "memcmp", "bcmp")
+THREADING = (
+    "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast",
+    "sched_yield",
+)  # fmt: skip
+"""By which threads wait for each other."""
 LIBRARY = "libmvec.so.1"
 PURE = "nounwind willreturn memory(none)"
 """No errno, no exceptions: a call may be moved, doubled or dropped."""
@@ -35,7 +40,7 @@ def callable_names() -> frozenset[str]:
     process = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
     scalar = (*UNARY, *BINARY, *SPECIAL, *ROUNDING, *IMPLIED)
     found = {vector for vector, _ in vector_functions().values()}
-    for name in (*scalar, *(f"{name}f" for name in scalar), *MEMORY):
+    for name in (*scalar, *(f"{name}f" for name in scalar), *MEMORY, *THREADING):
         function = getattr(process, name, None)
         if function is not None:
             found.add(name)
