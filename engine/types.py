@@ -341,7 +341,8 @@ def literal_dtype(value: bool | int | float | complex) -> str:
         )
     if isinstance(value, complex):
         return complex_dtype(config.floatX)
-    exact = float(np.float32(value)) == value or value != value
+    with np.errstate(over="ignore"):
+        exact = float(np.float32(value)) == value or value != value
     return "float32" if custom and exact and config.floatX == "float64" else config.floatX
 
 

@@ -50,6 +50,11 @@ CASES = """
     x / x                                   x / x
     x**2 * x**3                             x * sqr(sqr(x))
     x * x * x                               sqr(x) * x
+    x * y * x                               x * y * x
+    i * j * i                               sqr(i) * j
+    2 * x * 3                               6.0 * x
+    2 * x * x                               2 * x * x
+    -x * -y                                 x * y
     (x + 1) + 2                             x + 3.0
     i // 1                                  i
     i % 1                                   fill(i, 0)
@@ -229,6 +234,9 @@ def test_comes_to(text: str, expected: str) -> None:
 
 # What comes out where NaN and errors of shape may be hidden.
 LENIENT = """
+    x * y * x                               sqr(x) * y
+    2 * x * y * 3                           6.0 * x * y
+    -x * (x * (y - z))                      sqr(x) * (z - y)
     x - x                                   fill(x, 0.0)
     x - (x + y)                             -y
     x * y + x * z                           x * (y + z)
@@ -253,6 +261,39 @@ def test_comes_to_less_where_nan_or_an_error_may_be_hidden(text: str, expected: 
     strict = Graph(variables, [out])
     optimize(strict, strict=True)
     assert pp(strict.outputs[0]) != expected
+
+
+PRODUCTS = """
+    x*y*x  x*x*x  x*(y*x)  2*x*y*3  1e200*(x*1e200)  1e-200*(x*1e200)  0.5*(x*2)  0.5*x*x  1/x/x
+    x*y*y  1e200*x*x  1/(x*y)/y  -x*(y*(y-x))  sqr(1e200*x)  x/y/x  (x*y)/(y*x)  -x*-y  1e9*(x*1e9)
+    x*1e-9*1e-9  2/(3*x)*5  x*f*x
+"""
+
+
+@pytest.mark.parametrize("text", PRODUCTS.split())
+def test_a_product_overflows_under_strict_rewriting_where_it_did(text: str) -> None:
+    """Its order decides; a number that is too small to have all its digits may vanish."""
+    variables, out = parsed(text, rank=1)
+    graph = Graph(variables, [out])
+    assert optimize(graph, strict=True, check=True).warnings == []
+    sizes = [1e-320, 1e-300, 1e-200, 1e-160, 1e-90, 1.0, 3.0, 1e90, 1.2e154, 1.5e154, 1e200, 1e308]
+    x, y = (np.array(own).ravel() for own in np.meshgrid([*sizes, np.inf], sizes))
+    values = {
+        v: x if v.name == "x" else y.clip(1e-30, 1e30) for v in variables if v.dtype == "float32"
+    }
+    values |= {v: x if v.name == "x" else y for v in variables if v.dtype == "float64"}
+    values |= {v: np.ones(1, v.dtype) for v in variables if v not in values}
+    before, after = interpret([out, *graph.outputs], values)
+    np.testing.assert_allclose(after, before, rtol=1e-14, atol=np.finfo("float64").tiny)
+
+
+@pytest.mark.parametrize(("op", "number"), [("mul", 300), ("add", 40_000)])
+def test_numbers_are_not_collected_where_they_overflow_in_their_own_dtype(
+    op: str, number: int
+) -> None:
+    x, c = Variable(TensorType("float16", (None,)), name="x"), Constant(np.float16(number))
+    graph = Graph([x], [OPS[op](OPS[op](x, c), c)])
+    assert list(optimize(graph, check=True)) == []
 
 
 OF_NUMBERS = """

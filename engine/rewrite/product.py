@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from functools import cached_property
 
 from engine.expression import OPS, Variable
 from engine.op import Op
-from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
+from engine.rewrite.scalars import Number, constant, fits, number_of, wrapped
 from engine.types import INTEGERS
 
 FAMILY = frozenset({"mul", "true_div", "inv", "neg", "sqr", "pow"})
@@ -25,7 +26,9 @@ class Product:
     """`coefficient / divisor * factor ** exponent * ...`, computed in `dtype`.
 
     factors keeps the order in which they first occur.  size: how many applies it was read from.
-    cancelled: whether a factor met its own inverse, which may have hidden a zero or infinity.
+    turns: how many of them only turned the sign.  cancelled: whether a factor met its own inverse,
+    which may have hidden a zero or infinity.  grows, shrinks: whether a number made it larger, or
+    smaller.
     """
 
     dtype: str
@@ -33,7 +36,10 @@ class Product:
     divisor: Number = 1
     factors: dict[Variable, int] = field(default_factory=dict)
     size: int = 0
+    turns: int = 0
     cancelled: bool = False
+    grows: bool = False
+    shrinks: bool = False
 
     def copy(self) -> Product:
         """The same product, to be changed."""
@@ -81,16 +87,37 @@ class Product:
             del self.factors[v]
 
     def scale(self, value: Number, exponent: int) -> None:
-        """Put in a power of a number."""
+        """Put in a power of a number; infinity where that overflows."""
+        larger = (abs(value) > 1) == (exponent > 0)
+        self.grows |= larger and abs(value) != 1
+        self.shrinks |= not larger and abs(value) != 1
+        try:
+            power = value ** abs(exponent)
+        except OverflowError:
+            power = math.inf
         if exponent > 0:
-            self.coefficient *= value**exponent
+            self.coefficient *= power
         else:
-            self.divisor *= value**-exponent
+            self.divisor *= power
 
     def is_sound(self) -> bool:
         """Whether no number in it has overflown or vanished on the way."""
         ends = (self.coefficient, self.divisor)
-        return all(is_finite(n) and wrapped(n, self.dtype) != 0 for n in ends)
+        return all(fits(n, self.dtype) and wrapped(n, self.dtype) != 0 for n in ends)
+
+    @property
+    def order_decides(self) -> bool:
+        """Whether in another order something may overflow or vanish on the way, or no longer.
+
+        Not where there is one multiplication, or where all that is multiplied makes the product
+        larger, or all of it smaller: it is then no further out on the way than at its end.
+        """
+        if self.dtype in INTEGERS or self.size - self.turns < 2:
+            return False
+        if len(self.factors) > 1 or (self.grows and self.shrinks):
+            return True
+        powers = any(abs(e) > 1 for e in self.factors.values())
+        return powers and (self.grows or self.shrinks)
 
     def build(self) -> Variable | None:
         """The product as an expression; None where its dtype could not be kept."""
@@ -196,6 +223,7 @@ def product_of(v: Variable, is_shared: Callable[[Variable], bool]) -> Product:
                 continue
             form.size += 1
             if part.owner is not None and part.owner.op.name == "neg":
+                form.turns += 1
                 form.scale(-1, 1 if exponent % 2 else 2)
             stack.extend(reversed(inner))
         else:

@@ -25,7 +25,7 @@ HIDES_ERROR = "hides_error"
 """Tag of a rule after which shapes that do not fit together may no longer be noticed."""
 
 SHOWS_NAN = "shows_nan"
-"""Tag of a rule after which a NaN may show where an infinity, a number or nothing was."""
+"""Tag of a rule after which a NaN or infinity may show where a number or nothing was."""
 
 STRICT = frozenset({ERASES_NAN, HIDES_ERROR, SHOWS_NAN})
 """Tags of the rules that strict rewriting leaves out."""

@@ -29,12 +29,18 @@ def is_finite(value: Number) -> bool:
     return math.isfinite(value.real) and math.isfinite(value.imag)
 
 
+def fits(value: Number, dtype: str) -> bool:
+    """Whether the number is finite in the dtype; integers wrap around."""
+    return is_finite(value) and is_finite(wrapped(value, dtype))
+
+
 def wrapped(value: Number, dtype: str) -> Number:
-    """The number as the dtype holds it: integers wrap around, floats are rounded."""
+    """The number as the dtype holds it: integers wrap around, floats are rounded or infinite."""
     if dtype in {"float64", "complex128"}:
         return value
     if dtype not in INTEGERS:
-        result: Number = np.array(value).astype(dtype).item()
+        with np.errstate(over="ignore"):
+            result: Number = np.array(value).astype(dtype).item()
         return result
     bounds = np.iinfo(dtype)
     return (int(value.real) - int(bounds.min)) % (1 << bounds.bits) + int(bounds.min)

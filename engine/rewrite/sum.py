@@ -9,7 +9,7 @@ from typing import Any
 from engine.expression import OPS, Variable
 from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product, product_of
-from engine.rewrite.scalars import Number, constant, is_finite, number_of, wrapped
+from engine.rewrite.scalars import Number, constant, fits, number_of, wrapped
 
 FAMILY = frozenset({"add", "sub", "neg"})
 """The ops that a normal form looks through."""
@@ -61,7 +61,8 @@ class Sum:
 
     def is_sound(self) -> bool:
         """Whether no number in it has overflown on the way."""
-        return is_finite(self.number) and all(is_finite(t.coefficient) for t in self.terms.values())
+        numbers = (self.number, *(t.coefficient for t in self.terms.values()))
+        return all(fits(n, self.dtype) for n in numbers)
 
     def build(self) -> Variable | None:
         """The sum as an expression; None where its dtype could not be kept.

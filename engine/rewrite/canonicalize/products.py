@@ -8,7 +8,7 @@ from engine.rewrite.pattern import Sides
 from engine.rewrite.phases import INEXACT, canonicalize
 from engine.rewrite.product import FAMILY as PRODUCTS
 from engine.rewrite.product import Product
-from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR
+from engine.rewrite.rule import ERASES_NAN, HIDES_ERROR, SHOWS_NAN
 from engine.rewrite.scalars import like
 from engine.rewrite.view import View
 from engine.types import COMPLEX, INTEGERS
@@ -62,28 +62,42 @@ def invert_twice(x: Variable) -> Sides:
     return inv(inv(x)), x
 
 
-@canonicalize.computed(PRODUCTS, example=lambda x, y: x * y * x)
+@canonicalize.computed(PRODUCTS, example=lambda x: x * x * x)
 def collect_equal_factors(node: Apply, view: View) -> Variable | None:
     """Equal factors of a product become powers, and its numbers one number."""
-    return None if node.out.dtype in COMPLEX else _collected(node, view)
+    return _collected(node, view, reordered=False)
 
 
 @canonicalize.computed(
-    PRODUCTS, example=lambda x, y: x * y * x, dtype="complex128", tags=[ERASES_NAN]
+    PRODUCTS, example=lambda x, y: x * y * x, dtype="float64", tags=[ERASES_NAN, SHOWS_NAN]
+)
+def collect_factors_in_another_order(node: Apply, view: View) -> Variable | None:
+    """Equal factors become powers; in one order or the other more may overflow on the way."""
+    return _collected(node, view, reordered=True)
+
+
+@canonicalize.computed(
+    PRODUCTS, example=lambda x, y: x * y * x, dtype="complex128", tags=[ERASES_NAN, SHOWS_NAN]
 )
 def collect_complex_factors(node: Apply, view: View) -> Variable | None:
     """Equal factors become powers; infinities make NaN in one complex product or the other."""
-    return _collected(node, view) if node.out.dtype in COMPLEX else None
-
-
-def _collected(node: Apply, view: View) -> Variable | None:
-    """The product in normal form, if nothing in it goes away."""
-    form = _product(node, view)
+    form = _product(node, view) if node.out.dtype in COMPLEX else None
     return None if form is None or form.cancelled else form.build()
 
 
+def _collected(node: Apply, view: View, *, reordered: bool) -> Variable | None:
+    """A real product in normal form, if nothing in it goes away."""
+    form = None if node.out.dtype in COMPLEX else _product(node, view)
+    if form is None or form.cancelled or form.order_decides != reordered:
+        return None
+    return form.build()
+
+
 @canonicalize.computed(
-    PRODUCTS, example=lambda x, y: x * y / x, tags=[ERASES_NAN, HIDES_ERROR], domain=(0.5, 3.0)
+    PRODUCTS,
+    example=lambda x, y: x * y / x,
+    tags=[ERASES_NAN, SHOWS_NAN, HIDES_ERROR],
+    domain=(0.5, 3.0),
 )
 def cancel_equal_factors(node: Apply, view: View) -> Variable | None:
     """What is multiplied and divided again need not be computed, if it is not zero or infinite."""
@@ -94,8 +108,23 @@ def cancel_equal_factors(node: Apply, view: View) -> Variable | None:
 @canonicalize.computed(PRODUCTS, example=lambda x, y, z: -x * (y - z))
 def turn_difference(node: Apply, view: View) -> Variable | None:
     """A minus in front of a difference turns it around: -(x - y) is y - x."""
+    return _turned(node, view, reordered=False)
+
+
+@canonicalize.computed(
+    PRODUCTS, example=lambda w, x, y, z: -w * (x * (y - z)), tags=[ERASES_NAN, SHOWS_NAN]
+)
+def turn_difference_in_another_order(node: Apply, view: View) -> Variable | None:
+    """A minus turns a difference around; in another order more or less overflows on the way."""
+    return _turned(node, view, reordered=True)
+
+
+def _turned(node: Apply, view: View, *, reordered: bool) -> Variable | None:
+    """A product with a minus in front, with one of its differences turned around instead."""
     form = _product(node, view)
     if form is None or form.cancelled or form.number() != -1:
+        return None
+    if form.order_decides != reordered:
         return None
     for v, e in form.factors.items():
         difference = v.owner is not None and v.owner.op is sub and not view.is_shared(v)
