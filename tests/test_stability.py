@@ -276,6 +276,19 @@ def test_tails_have_right_slopes() -> None:
 # Everywhere
 
 
+@pytest.mark.parametrize(("dtype", "largest"), [("float64", 708.0), ("float32", 87.0)])
+def test_odds_are_right_wherever_they_are_finite(dtype: str, largest: float) -> None:
+    """Of sigmoid(x) and sigmoid(-x) never more than one vanishes: no exponential is needed."""
+    x = T.TensorType(dtype, (None,))("x")
+    s = T.nnet.sigmoid(x)
+    odds = [s / (1 - s), (1 - s) / s, s / (-s + 1)]
+    graph = Graph([x], odds)
+    optimize(graph, check=True)
+    values = {x: np.array([largest, 40, 1e-20, -0.5, -40, -largest], dtype)}
+    for found, right in zip(interpret(graph.outputs, values), meaning(odds, values), strict=True):
+        assert errors_in_ulp(found, right) <= RIGHT, (found, right)
+
+
 @pytest.mark.parametrize("mode", ["FAST_COMPILE", "FAST_RUN", "NUMPY", "NUMBA"])
 def test_laws_hold_in_every_mode(mode: str) -> None:
     x = T.dvector("x")
