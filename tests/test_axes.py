@@ -218,6 +218,38 @@ def test_the_sum_of_no_terms_is_0_whatever_they_are_scaled_by(dtype: str) -> Non
     np.testing.assert_array_equal(interpret(loose.outputs, sizes), [[6, 6]])
 
 
+FOLDED_PARTS = {
+    "sum(join([i, j], axis=0))": "sum(i) + sum(j)",
+    "prod(join([i, j], axis=0), axis=0)": "prod(cast(i, dtype=int16), axis=0) * prod(j, axis=0)",
+    "sum(stack([a, b], axis=1), axis=1)": "a + b",
+    "max(stack([a, b, b * 2], axis=0), axis=0)": "maximum(maximum(a, b), b * 2)",
+    "mean(join([a, b], axis=1), axis=0)": "join(mean(a, axis=(0,)), mean(b, axis=(0,)))",
+    "min(stack([a, b], axis=2), axis=1)": "stack(min(a, axis=(1,)), min(b, axis=(1,)), axis=1)",
+    # Sums are rounded, of float32 only once; a product may overflow; nothing has no largest.
+    "sum(join([a, b], axis=0), axis=0)": None,
+    "sum(stack([f, f], axis=0), axis=0)": None,
+    "prod(join([a, b], axis=0), axis=0)": None,
+    "max(join([a, b], axis=0), axis=0)": None,
+    "sum(join([a, b[:, :1]], axis=1), axis=0)": "join(sum(a, axis=(0,)), sum(b[:, :1], axis=(0,)))",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), FOLDED_PARTS.items())
+def test_what_was_put_together_is_folded_part_by_part(text: str, expected: str | None) -> None:
+    names = {"a": "float64", "b": "float64", "i": "int8", "j": "int16", "f": "float32"}
+    own = {n: Variable(TensorType(d, (None, None)), name=n) for n, d in names.items()}
+    out = eval(text, {"__builtins__": {}}, {**OPS, **own})  # noqa: S307
+    graph, film = optimized(list(own.values()), out)
+    laws = {"fold_each_part", "fold_side_by_side", "fold_before_joining"}
+    assert bool(laws & {step.rule for step in film}) == (expected is not None)
+    assert pp(graph.outputs[0]) == (expected or pp(out))
+    rng = np.random.default_rng(7)
+    values = {v: rng.uniform(-120, 120, (3, 4)).astype(v.dtype) for v in own.values()}
+    (before,), (after,) = interpret([out], values), interpret(graph.outputs, values)
+    assert after.dtype == before.dtype
+    np.testing.assert_allclose(after, before, rtol=1e-14)
+
+
 def test_a_sum_is_scaled_by_what_is_finite_under_strict_rewriting() -> None:
     terms, scale = T.dmatrix("terms"), T.dscalar("scale")
     for scaled in (T.sum(terms * 3, axis=1), T.mean(terms * T.tanh(scale))):

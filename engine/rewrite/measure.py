@@ -76,7 +76,8 @@ ALGEBRA = {
 def _work_of(node: Apply) -> int:
     if node.op.name == "solve" and _is_triangular(node):
         return work(node.op) // 3  # nothing has to be eliminated first
-    return work(node.op)
+    further = len(node.inputs) - 1 if node.op.name in JOINING else 0
+    return work(node.op) + ANY * further
 
 
 def _multiplications(node: Apply) -> int:
@@ -206,6 +207,9 @@ BY_PART = frozenset({"cast", "dot", "softmax", "logsoftmax", "cumsum", "cumprod"
 """Ops, besides those on each element and folds, of which a part can be computed by itself."""
 
 
+JOINING = frozenset({"join", "stack"})
+"""Ops that are done part by part, while what reads them waits."""
+
 COPYING = frozenset({"cast", "join", "stack", "alloc", "full", "extract_diag"})
 """Ops that do no more than to write down each element once."""
 
@@ -215,6 +219,10 @@ def _is_scaled(v: Variable) -> bool:
     if v.owner is None or not v.ndim or v.owner.op.name not in {"neg", "mul", "true_div"}:
         return False
     return v.owner.op.name == "neg" or any(all(x.broadcastable) for x in v.owner.inputs)
+
+
+ANY = 20
+"""The work of an op of which nothing else is known."""
 
 
 @cache
@@ -233,7 +241,7 @@ def work(op: Op) -> int:
         return PRODUCTS.get(op.name) or ALGEBRA[op.name]
     if op.view is not None or op.from_shape or op.name in RESHAPING:
         return 1
-    return 4 if op.fold is not None else 20
+    return 4 if op.fold is not None else ANY
 
 
 def _is_triangular(node: Apply) -> bool:
