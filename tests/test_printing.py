@@ -71,6 +71,25 @@ def test_tex() -> None:
     assert tex(T.sigmoid(T.dscalar("alpha"))) == r"\sigma\left(\alpha\right)"
 
 
+def test_tex_has_one_subscript_and_one_exponent_at_a_time() -> None:
+    x, w, i = T.dmatrix("x"), T.dvector("w_1"), T.iscalar("i")
+    assert tex(x[1:][-1]) == "{x_{1:}}_{-1}"
+    assert tex(w[i]) == "{w_{1}}_{i}"
+    assert tex(w[1:][2:][i]) == "{{{w_{1}}_{1:}}_{2:}}_{i}"
+    assert tex(T.dvector("ab")[i]) == r"\mathrm{ab}_{i}"
+    assert tex(x.T**2) == r"\left(x^T\right)^{2}"
+    assert tex(x.T[0]) == r"\left(x^T\right)_{0}"
+    assert tex(x.T.T) == r"\left(x^T\right)^T"
+
+
+def test_tex_keeps_numbers_of_a_product_apart() -> None:
+    x = T.dscalar("x")
+    assert tex(2 * (3 * x)) == r"2 \cdot 3 \, x"
+    assert tex(x * 2 * 3) == r"x \cdot 2 \cdot 3"
+    assert tex(2 * x) == r"2 \, x"
+    assert tex(2 * x**3 * x) == r"2 \, x^{3} \, x"
+
+
 def test_names_never_become_tex_commands() -> None:
     hostile = tex(T.dscalar(r"\href{javascript:alert(1)}{x}"))
     assert hostile.startswith(r"\text{ href javascript")

@@ -20,6 +20,12 @@ CUT = "…"
 ATOM = 1000
 """The precedence of what never needs brackets."""
 
+RAISED = 30
+"""The precedence of a power, after which TeX refuses another exponent."""
+
+SUBSCRIPT = re.compile(r"_\{.*\}$")
+"""What may end with a subscript."""
+
 CHANGES = {"assign_at": "set_subtensor", "increase_at": "inc_subtensor"}
 """How the ops that change a part are called in Python."""
 
@@ -115,7 +121,9 @@ def _tex_part_of(node: Apply, x: Part, given: Sequence[Part]) -> str:
     """A part of x, with the index as a subscript."""
     texts = [text for text, _ in given]
     index = index_text(node.params["index"], texts, rest=r"\ldots", new=r"\text{new}")
-    return f"{_bracketed(x, ATOM, True)}_{{{index}}}"
+    base = _bracketed(x, ATOM, True)
+    # TeX refuses a second subscript right after a first one.
+    return f"{{{base}}}_{{{index}}}" if SUBSCRIPT.search(base) else f"{base}_{{{index}}}"
 
 
 def _bracketed(part: Part, precedence: int, tex: bool = False) -> str:
@@ -183,7 +191,10 @@ def _tex_of(node: Apply, inputs: list[Part]) -> Part:
     op = node.op
     template = op.tex or (op.infix or "").replace("&", r"\&").replace("%", r"\%")
     if template:
-        return template.format(**_operands(node, inputs, template)), op.precedence
+        operands = _operands(node, inputs, template)
+        if op.name == "mul" and operands["y"][0].isdigit():
+            template = r"{x} \cdot {y}"  # beside a number, a digit would be one more of its digits
+        return template.format(**operands), op.precedence
     if op.name == "subtensor":
         return _tex_part_of(node, inputs[0], inputs[1:]), ATOM
     if op.name in CHANGES:
@@ -192,7 +203,7 @@ def _tex_of(node: Apply, inputs: list[Part]) -> Part:
         return rf"\left({part} {sign} {inputs[1][0]}\right)", ATOM
     if op.name == "dimshuffle":
         if _reverses(node):
-            return f"{_bracketed(inputs[0], ATOM, True)}^T", ATOM
+            return f"{_bracketed(inputs[0], ATOM, True)}^T", RAISED
         kept = [p for p in node.params["pattern"] if p is not None]
         if kept == sorted(kept):
             return inputs[0]
