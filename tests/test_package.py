@@ -10,6 +10,7 @@ import urllib.request
 import venv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,22 @@ def test_wheel_holds_the_product_and_nothing_else(wheel: Path, root: Path) -> No
     assert {path.relative_to(root).as_posix() for path in data} <= names
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"app", "engine"}
+
+
+def test_a_folder_that_is_linked_to_is_not_emptied(
+    hatch_build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, static = tmp_path / "shared", tmp_path / "static"
+    for folder in (shared, static):
+        folder.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        (static / name).write_text("{}")
+    (static / "node_modules").symlink_to(shared)
+    ran: list[str] = []
+    monkeypatch.setattr(hatch_build, "npm", lambda static, *arguments: ran.append(arguments[0]))
+    with pytest.raises(SystemExit, match=r"node_modules is a link to .*shared.*remove the link"):
+        hatch_build.build(static)
+    assert ran == []
 
 
 def test_command_says_its_version(command: Path, tmp_path: Path) -> None:
