@@ -6,7 +6,7 @@ the driver lowers it, which is why rewriting comes to an end whatever rules ther
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from functools import cache
 from math import prod
 
@@ -14,19 +14,14 @@ from engine.expression import Apply, Variable
 from engine.op import Op
 from engine.ops.loop import Loop
 from engine.ops.products import subscripts_of
-from engine.rewrite.ranges import MOVING, Ranges
+from engine.rewrite.hazards import ARRANGING, RESHAPING, VIEWS, hazard, is_one_of, is_triangular
+from engine.rewrite.ranges import Ranges
 from engine.rewrite.scalars import number_of
 from engine.rewrite.shapes import is_layout
 from engine.types import DISCRETE
 
 HAZARD = 10_000
 """One way to overflow or lose all digits weighs more than any work saved."""
-
-HAZARDS = {
-    "log": 3, "log2": 3, "log10": 3, "xlogy0": 3, "log1p": 2, "logit": 2, "pow": 5, "exp": 4,
-    "exp2": 4, "expm1": 1, "true_div": 1, "inv": 1, "slogdet": 3, "matrix_inverse": 2,
-}  # fmt: skip
-"""Where finite numbers become infinite, NaN or 0, and how much further that carries."""
 
 
 def measure(applies: Iterable[Apply], ranges: Ranges) -> int:
@@ -74,7 +69,7 @@ ALGEBRA = {
 
 
 def _work_of(node: Apply) -> int:
-    if node.op.name == "solve" and _is_triangular(node):
+    if node.op.name == "solve" and is_triangular(node):
         return work(node.op) // 3  # nothing has to be eliminated first
     further = len(node.inputs) - 1 if node.op.name in JOINING else 0
     return work(node.op) + ANY * further
@@ -142,20 +137,13 @@ def _detour(node: Apply) -> int:
         return 1
     if node.op.name in {"mul", "true_div", "neg"}:
         # What is 0 somewhere, whatever it meets, is multiplied with all factors at once.
-        return int(any(_is_one_of(v, "multiply_no_nan") for v in node.inputs))
+        return int(any(is_one_of(v, "multiply_no_nan") for v in node.inputs))
     if node.op.name == "dot":
         # A factor in front of a product meets the other factors there, transposed or not.
         return 2 * sum(_is_scaled(v) for v in node.inputs)
     if node.op.from_shape:
         return int(_is_computed(node)) + WAITING * _waits(node)
     return int(node.op.name == "fill" and _is_computed(node))
-
-
-RESHAPING = ("reshape", "reshape_like", "reshape_to")
-"""Ops that only change a shape, in the order of how much is known of it before they run."""
-
-ARRANGING = frozenset({"dimshuffle", "addbroadcast", "unbroadcast", *RESHAPING})
-"""Ops of which each element is one of those of the first input, and all of them are there."""
 
 
 WAITING = 50
@@ -187,9 +175,6 @@ FOR_EACH = 4
 
 OF_LAYOUT = 16
 """A part of another layout, in which the same part could be found further up."""
-
-VIEWS = 8
-"""How many layouts are looked through."""
 
 
 def _unread(node: Apply) -> int:
@@ -244,11 +229,6 @@ def work(op: Op) -> int:
     return 4 if op.fold is not None else ANY
 
 
-def _is_triangular(node: Apply) -> bool:
-    """Whether equations are those of a triangle."""
-    return node.params["structure"] in {"lower_triangular", "upper_triangular"}
-
-
 def _extent(node: Apply) -> int:
     if node.op.view is not None or node.op.from_shape or node.op.name in RESHAPING:
         return 1
@@ -263,80 +243,3 @@ def _extent(node: Apply) -> int:
 def _extent_of(axes: int) -> int:
     """What stands for the number of elements; a third axis is worth a detour by matrices."""
     return 1 + axes + max(0, axes - 2)
-
-
-def hazard(node: Apply, ranges: Ranges) -> int:
-    """How many hazards there are in an apply, seen together with its inputs."""
-    match node.op.name:
-        case "exp" if ranges.is_never_positive(node.inputs[0]):
-            return 0
-        case "add" | "sub" if node.out.dtype in DISCRETE:
-            return 0  # integers are not rounded
-        case "solve":
-            # A triangle is divided by its diagonal; to get to one, numbers cancel.
-            return 1 if _is_triangular(node) else 2
-        case "add" | "sub" if _is_of_squares(node.inputs[0]):
-            return 3
-        case "add" | "sub" if _is_near(node.inputs):
-            return 2
-        case "add" | "sub":
-            # What was rounded may cancel: 1 - sigmoid(x).
-            return int(any(_is_rounded(v) for v in node.inputs))
-        case "log" if _is_one_of(node.inputs[0], "sqr", "prod") or _is_determinant(node.inputs[0]):
-            return HAZARDS["log"] + 1  # which overflow or vanish before it
-        case "true_div" | "inv" if _vanishes(node.inputs[-1]):
-            return 2
-        case name:
-            return HAZARDS.get(name, 0)
-
-
-def _is_determinant(v: Variable) -> bool:
-    """Whether the expression is a product of very many numbers, or the size of one."""
-    node = _origin(v)
-    return _is_one_of(node.inputs[0] if node is not None and node.op.name == "abs" else v, "det")
-
-
-def _vanishes(v: Variable) -> bool:
-    """Whether the expression is 0 for numbers of moderate size: it is no good divisor."""
-    return _is_one_of(v, "erfc")
-
-
-def _is_rounded(v: Variable) -> bool:
-    """Whether the expression is computed, and not just chosen among inputs or turned in sign."""
-    node = _origin(v)
-    if node is None:
-        return False
-    first, last = CHOOSING.get(node.op.name, (0, 0))
-    chosen = node.inputs[first:last]
-    return not chosen or any(_origin(x) is not None for x in chosen)
-
-
-CHOOSING = {"neg": (0, 1), **{name: MOVING[name] for name in ("max", "min", "switch")}}
-"""Ops that round nothing, and the places of what they choose among."""
-
-
-def _is_near(terms: Sequence[Variable]) -> bool:
-    """Whether a number is added to an exponential, which is 1 for all small numbers."""
-    return any(_is_one_of(v, "exp") for v in terms) and any(number_of(v) is not None for v in terms)
-
-
-def _is_of_squares(v: Variable) -> bool:
-    """Whether the expression is a mean of products, of which that of the means is most."""
-    node = _origin(v)
-    return node is not None and node.op.name == "mean" and _is_one_of(node.inputs[0], "sqr", "mul")
-
-
-def _is_one_of(v: Variable, *names: str) -> bool:
-    """Whether the expression is computed by an op of one of these names."""
-    node = _origin(v)
-    return node is not None and node.op.name in names
-
-
-def _origin(v: Variable) -> Apply | None:
-    """What computes the elements of v, whatever order and shape they are brought into."""
-    node = v.owner
-    for _ in range(VIEWS):
-        if node is None or node.op.name not in ARRANGING:
-            break
-        node = node.inputs[0].owner
-    return node
