@@ -21,7 +21,8 @@ from engine import (
     grad,
     shared,
 )
-from engine.errors import ParameterError, TypeMismatchError
+from engine.codegen.numpy import interpret
+from engine.errors import ParameterError, ShapeError, TypeMismatchError
 from engine.expression import OPS
 from engine.ifelse import ifelse
 from engine.op import Example, Op, Port
@@ -470,3 +471,21 @@ def test_an_expression_as_an_input_hides_what_it_is_made_of() -> None:
     assert (x + y).eval({x: 1, y: 10}) == 11
     with pytest.raises(UnusedInputError):
         function([x, y], x)
+
+
+@pytest.mark.parametrize(("m", "n"), [((1,), (3,)), ((2, 3), (1,)), ((1, 3), (2, 3))])
+def test_only_what_is_declared_broadcastable_stretches(
+    m: tuple[int, ...], n: tuple[int, ...]
+) -> None:
+    x = T.TensorType("float64", (None,) * len(m))("x")
+    y = T.TensorType("float64", (None,) * len(n))("y")
+    out = x + y
+    with pytest.raises(ShapeError, match="declared broadcastable") as reference:
+        interpret([out], {x: np.ones(m), y: np.ones(n)})
+    for mode in ("NUMPY", "NUMBA"):
+        with pytest.raises(ShapeError) as told:
+            function([x, y], out, mode=mode)(np.ones(m), np.ones(n))
+        assert str(told.value) == str(reference.value)
+    row = T.drow("row")
+    stretched = interpret([row + T.ones((2, 3))], {row: np.ones((1, 3))})
+    np.testing.assert_array_equal(stretched, [np.full((2, 3), 2)])

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.errors import EngineError, ShapeError
 from engine.expression import Apply, Block, Constant, Variable, certain, walk
+from engine.types import TensorType
 
 Array = np.ndarray[Any, Any]
 Memory = list[Any]
@@ -175,6 +176,7 @@ class Step:
             wanted = zip(own, node.op.working(own), strict=True)
             self.casts = [None if a == b else np.dtype(b) for a, b in wanted]
         self.plain = not any(self.casts)
+        self.meets = node.op.is_elementwise and len(node.inputs) > 1
         self.function: Callable[..., Any] | None = node.op.numpy
         if self.function is not None and node.op.higher_order:
             self.function = partial(self.function, ready)
@@ -206,6 +208,8 @@ class Step:
                 for a, dtype in zip(arguments, self.casts, strict=True)
             ]
         try:
+            if self.meets:
+                self._check_lengths(arguments)
             results = self.function(*arguments)
         except EngineError as error:
             error.details = error.details or what_was_given(self.node, arguments)
@@ -217,6 +221,15 @@ class Step:
             results = (results,)
         for slot, value, dtype in zip(self.outputs, results, self.dtypes, strict=True):
             memory[slot] = value if value.dtype == dtype else np.asarray(value).astype(dtype)
+
+    def _check_lengths(self, arguments: Sequence[Any]) -> None:
+        """Raise ShapeError where NumPy would stretch an axis that is not declared broadcastable."""
+        shapes = [np.shape(a) for a in arguments]
+        if shapes.count(shapes[0]) == len(shapes):
+            return
+        given = zip(self.node.inputs, shapes, strict=True)
+        types = [TensorType(v.dtype, shape, v.broadcastable) for v, shape in given]
+        self.node.op.types(types, self.node.params)
 
 
 def what_was_given(node: Apply, arguments: Sequence[Any]) -> str:
