@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from engine import collector
 from engine.expression import Variable
 from engine.graph import Graph
 from engine.inference import infer_types
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from engine.codegen.native import Native, Progress
 
 
+@collector.waiting()
 def compile_graph(
     graph: Graph,
     shapes: Mapping[Variable, tuple[int, ...]],

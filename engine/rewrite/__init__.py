@@ -16,6 +16,7 @@ import engine.rewrite.canonicalize
 import engine.rewrite.merge
 import engine.rewrite.specialize
 import engine.rewrite.stabilize  # noqa: F401 -- these declare the rules
+from engine import collector
 from engine.config import config
 from engine.graph import Graph
 from engine.rewrite.catalogue import check_labels, documentation, labelled, labels, refuse_unknown
@@ -70,6 +71,7 @@ SPARE = 1000
 SECONDS = 20.0
 
 
+@collector.waiting()
 def optimize(
     graph: Graph,
     *,
