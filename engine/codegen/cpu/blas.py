@@ -1,6 +1,6 @@
 """Products of matrices by the BLAS that SciPy brings along, called by address.
 
-SciPy is imported only when a graph has a product that is large enough.
+It is loaded only when a graph has a product that is large enough.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from typing import Any
 
 from engine.codegen.layout import Access, Storage
 from engine.codegen.primitives import Product
@@ -32,15 +35,30 @@ class Call:
 @cache
 def address(routine: str) -> int:
     """Where a routine of BLAS, `dgemm` say, begins."""
-    from scipy.linalg import cython_blas
-
-    capsules: dict[str, object] = dict(cython_blas.__pyx_capi__)
-    capsule = capsules[routine]
+    capsule = _routines()[routine]
     name = ctypes.pythonapi.PyCapsule_GetName
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(pointer(capsule, name(capsule)))
+
+
+@cache
+def _routines() -> dict[str, Any]:
+    """The capsules of `scipy.linalg.cython_blas`, without the rest of `scipy.linalg`.
+
+    That would take longer to import than most graphs take to compile.
+    """
+    import scipy  # finds the libraries that SciPy brings along
+
+    package = PathFinder.find_spec("scipy.linalg", scipy.__path__)
+    places = package.submodule_search_locations if package else None
+    spec = PathFinder.find_spec("scipy.linalg.cython_blas", places)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return dict(module.__pyx_capi__)
 
 
 def is_readable(access: Access, loops: Sequence[int]) -> bool:
