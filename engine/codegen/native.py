@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.codegen.cpu import blas, cache, threads
-from engine.codegen.cpu.compiler import ENTRY, compile_kernel
-from engine.codegen.cpu.emit import emit
+from engine.codegen.cpu import blas, threads
+from engine.codegen.cpu.compiler import ENTRY, Compiled, compile_kernels
+from engine.codegen.cpu.emit import Source, emit
 from engine.codegen.cpu.machine import Loaded
 from engine.codegen.cpu.runner import Request, run, runner
 from engine.codegen.cpu.threads import pool
@@ -205,12 +205,14 @@ class Native:
     def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
         steps = fuse(plan.tasks)
         needed = settle(steps)
+        sources = {step: emit(step, needed) for step in steps if isinstance(step, Kernel)}
+        compiled = compile_kernels([(s.text, s.signature, s.parted) for s in sources.values()])
         entries = []
         for done, step in enumerate(steps):
             progress(done, len(steps))
             match step:
                 case Kernel():
-                    entries.append(self._kernel(step, needed))
+                    entries.append(self._kernel(step, sources[step], next(compiled)))
                 case Product():
                     entries.append(self._product(step))
                 case Callback():
@@ -218,22 +220,15 @@ class Native:
         progress(len(steps), len(steps))
         return entries
 
-    def _kernel(self, kernel: Kernel, needed: set[Storage]) -> _Entry:
-        source = emit(kernel, needed)
-        started = time.perf_counter()
-        name = cache.key("kernel", source.text, *source.signature)
-        code, cached = cache.load(
-            name, lambda: compile_kernel(source.text, source.signature, source.parted)
-        )
-        self._codes.append(code)
-        seconds = time.perf_counter() - started
+    def _kernel(self, kernel: Kernel, source: Source, compiled: Compiled) -> _Entry:
+        self._codes.append(compiled.code)
         number = {p: n for n, p in enumerate(kernel.places)}
         reasons = [sorted(line, key=number.__getitem__) for line in source.lines]
-        self._show(name, source.text, reasons, cached, seconds)
+        self._show(compiled.name, source.text, reasons, compiled.from_cache, compiled.seconds)
         words: list[int | tuple[Storage, int]] = [(s, 0) for s in source.pointers]
         words += [e.length for e in source.lengths]
         words += source.offsets
-        address = code.address(ENTRY)
+        address = compiled.code.address(ENTRY)
         if source.parted:
             shared = pool()
             self._cells.append(shared)

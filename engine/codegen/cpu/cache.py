@@ -54,19 +54,25 @@ def key(*parts: str) -> str:
 
 def load(name: str, compile: Callable[[], bytes]) -> tuple[Loaded, bool]:
     """The code called `name`, compiled now if it is not here yet; and whether it was here."""
+    code = find(name)
+    return (code, True) if code is not None else (keep(name, compile()), False)
+
+
+def find(name: str) -> Loaded | None:
+    """The code called `name`, if it is here."""
     code = _loaded.get(name)
-    if code is not None:
-        return code, True
-    path = folder() / f"{name}.o"
-    stored = _read(path)
-    if stored is None:
-        compiled = compile()
-        _write(path, compiled)
-        code = Loaded(compiled)
-    else:
-        code = Loaded(stored)
-    _loaded[name] = code
-    return code, stored is not None
+    if code is None:
+        stored = _read(folder() / f"{name}.o")
+        if stored is not None:
+            code = _loaded[name] = Loaded(stored)
+    return code
+
+
+def keep(name: str, compiled: bytes) -> Loaded:
+    """Object code, written to disk and ready to run."""
+    _write(folder() / f"{name}.o", compiled)
+    code = _loaded[name] = Loaded(compiled)
+    return code
 
 
 def _read(path: Path) -> bytes | None:

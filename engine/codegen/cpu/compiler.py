@@ -1,20 +1,73 @@
-"""From a kernel's text to object code, by Numba.  Only here is Numba imported, and only when
-a kernel is not in the cache."""
+"""From kernels' texts to object code."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import cache
-from importlib import import_module
-from typing import Any
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from engine.codegen.cpu.machine import to_object
+from engine.codegen.cpu import cache
+from engine.codegen.cpu.machine import Loaded, to_object
 from engine.codegen.cpu.mathematics import declared
+from engine.codegen.cpu.translate import UntranslatableError, translate
 from engine.errors import CompileError
 
 ENTRY = "entry"
 """What the native function of every kernel is called."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A kernel that is ready to run.
+
+    name: that of its object code.  from_cache: whether it was compiled before.
+    seconds: what it took to compile or to load.
+    """
+
+    name: str
+    code: Loaded
+    from_cache: bool
+    seconds: float
+
+
+Task = tuple[str, Sequence[str], bool]
+"""What `compile_kernel` needs to know of a kernel."""
+
+
+def compile_kernels(kernels: Sequence[Task]) -> Iterator[Compiled]:
+    """Kernels, one after the other as soon as they are ready.
+
+    What is not in the cache is compiled, on as many threads as there are processors.
+    Raises CompileError like `compile_kernel`.
+    """
+    names = [cache.key("kernel", text, *signature) for text, signature, _ in kernels]
+    found: dict[str, Compiled] = {}
+    missing: dict[str, Task] = {}
+    for name, kernel in zip(names, kernels, strict=True):
+        if name not in found and name not in missing:
+            started = time.perf_counter()
+            code = cache.find(name)
+            if code is None:
+                missing[name] = kernel
+            else:
+                found[name] = Compiled(name, code, True, time.perf_counter() - started)
+    with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1) or 1) as threads:
+        waiting = {name: threads.submit(_timed, *kernel) for name, kernel in missing.items()}
+        for name in names:
+            if name in waiting:
+                compiled, seconds = waiting.pop(name).result()
+                code = cache.keep(name, compiled)
+                yield Compiled(name, code, False, seconds)
+                found[name] = Compiled(name, code, True, 0.0)
+            else:
+                yield found[name]
+
+
+def _timed(text: str, signature: Sequence[str], parted: bool) -> tuple[bytes, float]:
+    started = time.perf_counter()
+    return compile_kernel(text, signature, parted), time.perf_counter() - started
 
 
 def compile_kernel(text: str, signature: Sequence[str], parted: bool = False) -> bytes:
@@ -28,7 +81,11 @@ def compile_kernel(text: str, signature: Sequence[str], parted: bool = False) ->
     Raises CompileError where the compiler is missing or gives up.
     """
     try:
-        return _compiled(text, signature, parted)
+        return translated(text, signature, parted)
+    except UntranslatableError:
+        pass
+    try:
+        return by_numba(text, signature, parted)
     except CompileError:
         raise
     except Exception as error:  # whatever a compiler may raise, the graph still runs in NumPy
@@ -38,92 +95,44 @@ def compile_kernel(text: str, signature: Sequence[str], parted: bool = False) ->
         ) from error
 
 
-def _compiled(text: str, signature: Sequence[str], parted: bool) -> bytes:
-    numba: Any = import_module("numba.core")
-    compiler: Any = import_module("numba.core.compiler")
-    lock: Any = import_module("numba.core.compiler_lock")
-    types = numba.types
-    target = import_module("numba.core.registry").cpu_target
-
-    flags = compiler.Flags()
-    flags.no_cpython_wrapper = True
-    flags.no_cfunc_wrapper = True
-    flags.no_compile = True  # the module is optimised and turned into object code by us
-    flags.error_model = "numpy"  # division by zero is no error
-    flags.noalias = True  # every storage has one pointer
-    arguments = tuple(
-        types.intp if a == "int" else types.CPointer(getattr(types, a))
-        for a in (*signature, *(["int"] * 3 if parted else []))
-    )
-    function = _function(text)
-    with lock.global_compiler_lock:
-        contexts = target.typing_context, target.target_context
-        result = compiler.compile_extra(
-            *contexts, function, arguments, types.void, flags, {}, pipeline_class=_pipeline()
-        )
-        ir = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, "kernel")
-        # What Numba wrote in Python itself, such as powers of integers.
-        used = dict.fromkeys(result.library._linking_libraries)
-        libraries = [library.get_llvm_str() for library in used]
-    return to_object(declared(ir) + _entry(signature, parted), [ENTRY], libraries)
+def translated(text: str, signature: Sequence[str], parted: bool = False) -> bytes:
+    """Object code by our own translator; raises UntranslatableError."""
+    ir = translate(text, _arguments(signature, parted), "kernel")
+    return to_object(declared(ir) + _entry(signature, parted, "void"), [ENTRY])
 
 
-@cache
-def _pipeline() -> Any:
-    """Numba's compiler without the passes for what kernels never have: closures, literals to be
-    unrolled, array expressions.  It takes little more than half the time."""
-    core = import_module("numba.core.compiler")
-    untyped: Any = import_module("numba.core.untyped_passes")
-    typed: Any = import_module("numba.core.typed_passes")
-    machinery: Any = import_module("numba.core.compiler_machinery")
-    passes = (
-        untyped.TranslateByteCode,
-        untyped.FixupArgs,
-        untyped.IRProcessing,
-        typed.NopythonTypeInference,
-        typed.AnnotateTypes,
-        typed.NativeLowering,
-        typed.NoPythonBackend,
-    )
+def by_numba(text: str, signature: Sequence[str], parted: bool = False) -> bytes:
+    """Object code by Numba; raises what it raises."""
+    from engine.codegen.cpu.reference import numba_ir
 
-    class KernelCompiler(core.CompilerBase):  # type: ignore[misc, name-defined]
-        def define_pipelines(self) -> list[Any]:
-            manager = machinery.PassManager("kernel")
-            for each in passes:
-                manager.add_pass(each, each.__name__)
-            manager.finalize()
-            return [manager]
-
-    return KernelCompiler
+    ir, libraries = numba_ir(text, _arguments(signature, parted), "kernel")
+    entry = _entry(signature, parted, "i32", "result", "error")
+    return to_object(declared(ir) + entry, [ENTRY], libraries)
 
 
-def _function(text: str) -> Any:
-    """The kernel as a Python function.  Its text is the emitter's: see `emit`."""
-    from engine.codegen.cpu import intrinsics
-
-    space: dict[str, Any] = {"math": math, **intrinsics.names()}
-    exec(compile(text, "<kernel>", "exec"), space)  # noqa: S102
-    return space["kernel"]
+def _arguments(signature: Sequence[str], parted: bool) -> list[str]:
+    return [*signature, *(["int"] * 3 if parted else [])]
 
 
-def _entry(signature: Sequence[str], parted: bool) -> str:
-    """A function that takes the kernel's arguments from a row of 8 bytes each, as LLVM IR."""
-    lines: list[str] = []
-    given: list[str] = []
+def _entry(signature: Sequence[str], parted: bool, result: str, *unused: str) -> str:
+    """A function that takes the kernel's arguments from a row of 8 bytes each, as LLVM IR.
+
+    The kernel stays a function of its own: there LLVM sees at once that no two pointers meet,
+    which it would have to be told anew for every access.
+    """
+    lines = [f"  %{name} = alloca ptr" for name in unused]
+    given = [f"ptr %{name}" for name in unused]
     for k, argument in enumerate(signature):
         type = "i64" if argument == "int" else "ptr"
         lines.append(f"  %at{k} = getelementptr i64, ptr %row, i64 {k}")
         lines.append(f"  %arg{k} = load {type}, ptr %at{k}")
         given.append(f"{type} %arg{k}")
     part = ["i64 %part", "i64 %first", "i64 %last"] if parted else []
-    call = ", ".join(["ptr %result", "ptr %error", *given, *part])
     body = "\n".join(lines)
     return f"""
 define void @{ENTRY}({", ".join(["ptr %row", *part])}) {{
-  %result = alloca ptr
-  %error = alloca ptr
 {body}
-  call i32 @kernel({call})
+  call {result} @kernel({", ".join([*given, *part])}) noinline
   ret void
 }}
 """

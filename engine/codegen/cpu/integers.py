@@ -1,75 +1,105 @@
 """Integer arithmetic in kernels, settled for every pair of numbers: nothing traps.
 
-Each function gives code for Numba: from the arguments' LLVM values to that of the result.
+Each function adds instructions to a block of LLVM IR; x and y are of one width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-Code = Callable[[Any, Any, Any, Any], Any]
+from llvmlite import ir
 
 
-def quotient(signed: bool) -> Code:
+def quotient(builder: Any, signed: bool, x: Any, y: Any) -> Any:
     """x // y, rounded down; 0 where y is 0.  The least number over -1 is itself."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, y = arguments
-        zero, one = x.type(0), x.type(1)
-        if not signed:
-            none = builder.icmp_unsigned("==", y, zero)
-            return builder.select(none, zero, builder.udiv(x, builder.select(none, one, y)))
-        none = builder.icmp_signed("==", y, zero)
-        minus = builder.icmp_signed("==", y, x.type(-1))
-        divisor = builder.select(builder.or_(none, minus), one, y)
-        cut = builder.sdiv(x, divisor)
-        rest = builder.sub(x, builder.mul(cut, divisor))
-        below = builder.icmp_signed("<", builder.xor(rest, divisor), zero)
-        uneven = builder.icmp_signed("!=", rest, zero)
-        floored = builder.select(builder.and_(uneven, below), builder.sub(cut, one), cut)
-        return builder.select(none, zero, builder.select(minus, builder.neg(x), floored))
-
-    return generate
+    zero, one = x.type(0), x.type(1)
+    none = builder.icmp_unsigned("==", y, zero)
+    if not signed:
+        return builder.select(none, zero, builder.udiv(x, builder.select(none, one, y)))
+    minus = builder.icmp_signed("==", y, x.type(-1))
+    divisor = builder.select(builder.or_(none, minus), one, y)
+    cut = builder.sdiv(x, divisor)
+    rest = builder.sub(x, builder.mul(cut, divisor))
+    floored = builder.select(_misses(builder, rest, divisor), builder.sub(cut, one), cut)
+    return builder.select(none, zero, builder.select(minus, builder.neg(x), floored))
 
 
-def power(kind: Any) -> Code:
+def remainder(builder: Any, signed: bool, x: Any, y: Any) -> Any:
+    """x % y with the sign of y; 0 where y is 0."""
+    one = x.type(1)
+    none = builder.icmp_unsigned("==", y, x.type(0))
+    if not signed:
+        return builder.urem(x, builder.select(none, one, y))
+    minus = builder.icmp_signed("==", y, x.type(-1))
+    divisor = builder.select(builder.or_(none, minus), one, y)
+    rest = builder.srem(x, divisor)
+    return builder.select(_misses(builder, rest, divisor), builder.add(rest, divisor), rest)
+
+
+def _misses(builder: Any, rest: Any, divisor: Any) -> Any:
+    """Whether a quotient that was cut off has to go down by one."""
+    uneven = builder.icmp_signed("!=", rest, rest.type(0))
+    below = builder.icmp_signed("<", builder.xor(rest, divisor), rest.type(0))
+    return builder.and_(uneven, below)
+
+
+def power(builder: Any, signed: bool, x: Any, y: Any) -> Any:
     """x ** y by repeated squaring, wrapped around; 0 where y is negative, unless x is 1 or -1."""
-    zero, one = kind(0), kind(1)
-
-    def repeated(x: Any, y: Any) -> Any:
-        if y < zero:
-            if x == one or x == kind(zero - one):
-                return x if y & one else one
-            return zero
-        result = one
-        while y > zero:
-            if y & one:
-                result = kind(result * x)
-            x = kind(x * x)
-            y = kind(y >> one)
-        return result
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return context.compile_internal(builder, repeated, signature, arguments)
-
-    return generate
+    name = f"power.{'s' if signed else 'u'}{x.type.width}"
+    function = builder.module.globals.get(name)
+    if function is None:
+        function = ir.Function(builder.module, ir.FunctionType(x.type, [x.type] * 2), name)
+        function.linkage = "internal"
+        _squaring(function, signed)
+    return builder.call(function, [x, y])
 
 
-def shifted(kind: Any, up: bool) -> Code:
+def _squaring(function: Any, signed: bool) -> None:
+    first, turn, last = (function.append_basic_block() for _ in range(3))
+    x, y = function.args
+    zero, one, minus = (x.type(n) for n in (0, 1, -1))
+    builder = ir.IRBuilder(first)
+    odd = builder.icmp_unsigned("!=", builder.and_(y, one), zero)
+    unit = builder.icmp_unsigned("==", x, one)
+    inverse = builder.select(unit, one, zero)
+    negative = ir.IntType(1)(0)
+    if signed:
+        turned = builder.icmp_unsigned("==", x, minus)
+        inverse = builder.select(turned, builder.select(odd, minus, one), inverse)
+        negative = builder.icmp_signed("<", y, zero)
+    none = builder.or_(negative, builder.icmp_unsigned("==", y, zero))
+    start = builder.select(negative, inverse, one)
+    builder.cbranch(none, last, turn)
+    builder.position_at_end(turn)
+    result, base, exponent = (builder.phi(x.type) for _ in range(3))
+    odd = builder.icmp_unsigned("!=", builder.and_(exponent, one), zero)
+    grown = builder.select(odd, builder.mul(result, base), result)
+    rest = builder.lshr(exponent, one)
+    for phi, begun, gone_on in (
+        (result, one, grown),
+        (base, x, builder.mul(base, base)),
+        (exponent, y, rest),
+    ):
+        phi.add_incoming(begun, first)
+        phi.add_incoming(gone_on, turn)
+    builder.cbranch(builder.icmp_unsigned("==", rest, zero), last, turn)
+    builder.position_at_end(last)
+    value = builder.phi(x.type)
+    value.add_incoming(start, first)
+    value.add_incoming(grown, turn)
+    builder.ret(value)
+
+
+def shifted(builder: Any, signed: bool, x: Any, y: Any, up: bool) -> Any:
     """The bits of x moved by y places.
 
     Where y is negative or beyond the width, nothing is left but the sign of what moves down.
     """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, y = arguments
-        inside = builder.icmp_unsigned("<", y, y.type(kind.bitwidth))
-        if up:
-            return builder.select(inside, builder.shl(x, y), x.type(0))
-        if not kind.signed:
-            return builder.select(inside, builder.lshr(x, y), x.type(0))
-        # All places beyond are copies of the sign, as those of the last one are.
-        return builder.ashr(x, builder.select(inside, y, y.type(kind.bitwidth - 1)))
-
-    return generate
+    width = x.type.width
+    inside = builder.icmp_unsigned("<", y, y.type(width))
+    if up:
+        return builder.select(inside, builder.shl(x, y), x.type(0))
+    if not signed:
+        return builder.select(inside, builder.lshr(x, y), x.type(0))
+    # All places beyond are copies of the sign, as those of the last one are.
+    return builder.ashr(x, builder.select(inside, y, y.type(width - 1)))

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
 
 from engine.codegen.cpu.mathematics import callable_names, vector_functions
 from engine.errors import CompileError
@@ -36,16 +37,23 @@ def target_machine() -> Any:
     )
 
 
+@cache
+def _layout() -> str:
+    return str(target_machine().target_data)
+
+
 def to_object(ir: str, exports: Collection[str], libraries: Iterable[str] = ()) -> bytes:
     """Optimise a module given as LLVM IR, with those it calls, and turn it into object code.
 
     exports: the functions that are to be called from outside; what these don't need is dropped.
+    Several threads may do so at once.
     Raises CompileError where it calls what another process may not find.
     """
     machine = target_machine()
-    module = _parsed(ir, machine)
+    context = llvm.create_context()
+    module = _parsed(ir, context)
     for library in libraries:
-        module.link_in(_parsed(library, machine))
+        module.link_in(_parsed(library, context))
     for function in module.functions:
         if not function.is_declaration and function.name not in exports:
             function.linkage = "internal"
@@ -53,22 +61,43 @@ def to_object(ir: str, exports: Collection[str], libraries: Iterable[str] = ()) 
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.loop_vectorization = True
     tuning.slp_vectorization = True
-    passes = llvm.create_pass_builder(machine, tuning)
-    passes.getModulePassManager().run(module, passes)
+    builder = llvm.create_pass_builder(machine, tuning)
+    _beside(ffi.lib.LLVMPY_RunNewModulePassManager)(builder.getModulePassManager(), module, builder)
     # One name that the loader can't find would leave all calls without an address.
     called = {f.name for f in module.functions if f.is_declaration} - callable_names()
     for name in called:
         if not name.startswith("llvm."):
             raise CompileError(f"There is no function {name} here that a kernel could call.")
-    code: bytes = machine.emit_object(module)
-    return code
+    return _emitted(module, machine)
 
 
-def _parsed(ir: str, machine: Any) -> Any:
-    module = llvm.parse_assembly(ir)
+def _parsed(ir: str, context: Any) -> Any:
+    module = llvm.parse_assembly(ir, context)
     module.triple = host()[0]
-    module.data_layout = str(machine.target_data)
+    module.data_layout = _layout()
     return module
+
+
+def _emitted(module: Any, machine: Any) -> bytes:
+    """What `machine.emit_object(module)` gives."""
+    with ffi.OutputString() as error:
+        emit = _beside(ffi.lib.LLVMPY_TargetMachineEmitToMemory)
+        memory = emit(machine, module, 1, error)
+        if not memory:
+            raise CompileError(str(error))
+    try:
+        size = ffi.lib.LLVMPY_GetBufferSize(memory)
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(memory), size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
+def _beside(function: Any) -> Any:
+    """A function of LLVM's as several threads may call it, each with a context of its own.
+
+    llvmlite itself lets in one thread after the other.
+    """
+    return getattr(function, "_cfn", function)
 
 
 class Loaded:

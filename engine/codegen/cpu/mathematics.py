@@ -98,7 +98,7 @@ def declared(ir: str) -> str:
             facts += f' "vector-function-abi-variant"="{vector}({vector})"'
         return f"declare {type} @{name}({arguments}) {facts}"
 
-    ir = re.sub(r"declare (double|float) @([\w.]+)\(([^)]*)\)[^\n]*", describe, ir)
+    ir = re.sub(r'declare (double|float) @"?([\w.]+)"?\(([^)]*)\)[^\n]*', describe, ir)
     if used:
         kept = ", ".join(f"ptr @{name}" for name in used)
         notes.append(
