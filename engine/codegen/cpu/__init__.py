@@ -1,1 +1,1 @@
-"""The native target for processors: kernels by Numba, kept on disk as object code."""
+"""The native target for processors: kernels as object code, kept on disk."""

@@ -62,7 +62,10 @@ def to_object(ir: str, exports: Collection[str], libraries: Iterable[str] = ()) 
     tuning.loop_vectorization = True
     tuning.slp_vectorization = True
     builder = llvm.create_pass_builder(machine, tuning)
-    _beside(ffi.lib.LLVMPY_RunNewModulePassManager)(builder.getModulePassManager(), module, builder)
+    passes = builder.getModulePassManager()
+    _beside(ffi.lib.LLVMPY_RunNewModulePassManager)(passes, module, builder)
+    ffi.lib.LLVMPY_DisposeNewModulePassManger(passes)  # llvmlite itself never does
+    passes.detach()
     # One name that the loader can't find would leave all calls without an address.
     called = {f.name for f in module.functions if f.is_declaration} - callable_names()
     for name in called:
