@@ -14,7 +14,17 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from engine.codegen.layout import PART, Access, Buffer, Extent, Index, Storage
-from engine.codegen.primitives import Callback, Fold, Primitive, Product, Task, storages
+from engine.codegen.primitives import (
+    Callback,
+    Counter,
+    Fold,
+    Guard,
+    Primitive,
+    Product,
+    Task,
+    Words,
+    storages,
+)
 
 LARGE = 1 << 16
 """Points from which on a loop is worth being shared out among threads."""
@@ -57,7 +67,18 @@ class Placed:
     loops: dict[int, Loop]
 
 
-Element = tuple[tuple[int, int, Loop | None], ...]
+@dataclass(frozen=True)
+class Place:
+    """A place on an axis that is read from memory, in terms of a kernel's loops."""
+
+    storage: Storage
+    element: Element
+    extent: Extent
+    wraps: bool
+    clamps: bool
+
+
+Element = tuple[tuple[int, int, Loop | Place | None], ...]
 
 
 class Kernel:
@@ -89,7 +110,7 @@ class Kernel:
             return False
         if not self.parts:
             return not parts_of(primitive)
-        if not primitive.order:
+        if not primitive.order or not has_separate_turns(primitive):
             return False
         first = primitive.order[0]
         if is_split(primitive) and not can_be_split(primitive, self.parts):
@@ -161,13 +182,16 @@ class Kernel:
 
     def element(self, primitive: Primitive, access: Access) -> Element:
         """What an access of the primitive touches, in terms of the kernel's loops."""
-        loops = self.places[primitive].loops
-        return tuple((i.start, i.step, self._loop(i.axis, loops)) for i in access.indices)
+        return tuple((i.start, i.step, self._runner(primitive, i)) for i in access.indices)
 
-    def _loop(self, axis: int | None, loops: Mapping[int, Loop]) -> Loop | None:
-        if axis is None:
+    def _runner(self, primitive: Primitive, index: Index) -> Loop | Place | None:
+        """What an index runs along."""
+        if (place := index.place) is not None:
+            element = self.element(primitive, place.at)
+            return Place(place.at.storage, element, place.extent.root(), place.wraps, place.clamps)
+        if index.axis is None:
             return None
-        return self.part if axis == PART else loops[axis]
+        return self.part if index.axis == PART else self.places[primitive].loops[index.axis]
 
     def in_register(self, fold: Fold) -> bool:
         """Whether a fold's accumulator is one number at a time."""
@@ -216,6 +240,9 @@ class Kernel:
     def _adjacent(self, primitive: Primitive, outer: Loop, inner: Loop) -> bool:
         if isinstance(primitive, Fold) and primitive.where:
             return False
+        counted = (o.loop for o in primitive.operands.values() if isinstance(o, Counter))
+        if {self.places[primitive].loops[k] for k in counted} & {outer, inner}:
+            return False
         for access in (primitive.target, *primitive.reads()):
             element = self.element(primitive, access)
             axes = [(start, step, loop) for start, step, loop in element if loop in (outer, inner)]
@@ -254,7 +281,8 @@ class Kernel:
         count = 0
         for axis in list(zip(*elements, strict=True))[:-1]:
             start, step, loop = axis[0]
-            if (start, step) != (0, 1) or loop is None or any(e != axis[0] for e in axis):
+            plain = (start, step) == (0, 1) and isinstance(loop, Loop)
+            if not plain or any(e != axis[0] for e in axis):
                 break
             count += 1
         return count
@@ -270,15 +298,15 @@ def _conflicts(earlier: Primitive, later: Primitive) -> Iterator[tuple[Access, A
             yield access, later.target
 
 
-Step = Kernel | Product | Callback
+Step = Kernel | Product | Words | Callback | Guard
 
 
 def fuse(tasks: Sequence[Task]) -> list[Step]:
-    """Kernels, products and callbacks, in the order in which they run, that do the tasks."""
+    """Kernels and all other steps, in the order in which they run, that do the tasks."""
     fusion = _Fusion()
     for task in tasks:
         fusion.add(task)
-    return fusion.steps
+    return fusion.finished()
 
 
 class _Fusion:
@@ -289,39 +317,107 @@ class _Fusion:
         self._where: dict[Task, int] = {}
         self._writers: dict[Storage, list[Task]] = defaultdict(list)
         self._readers: dict[Storage, list[Task]] = defaultdict(list)
-        self._callbacks: list[Task] = []
+        self._errors: list[Task] = []
+        self._first = 0
+        self._waiting: dict[Task, tuple[int, set[Task]]] = {}
 
     def add(self, task: Task) -> None:
-        """Put a task into the first step that can do it, or a new one."""
+        """Put a task into the first step that can do it, or a new one, unless it can wait."""
         after = self._needed_before(task)
+        if isinstance(task, Primitive) and self._can_wait(task):
+            self._waiting[task] = len(self._waiting), after
+        else:
+            self._put(task, self._awaited(after))
+        self._note(task)
+
+    def finished(self) -> list[Step]:
+        """All steps, when no task is left."""
+        self._awaited(set(self._waiting))
+        return self.steps
+
+    def _put(self, task: Task, earliest: int = 0) -> None:
+        """Put a task into a step from `earliest` on, behind those that it comes after."""
+        after = {q for q in self._needed_before(task) if q in self._where}
         if isinstance(task, Primitive):
+            earliest = max(earliest, self._first, *(self._where[q] for q in after))
             earlier = {q for q in after if isinstance(q, Primitive)}
-            number, kernel = self._kernel_for(task, after, earlier)
+            number, kernel = self._kernel_for(task, earliest, earlier)
             if kernel.parts and isinstance(task, Fold) and is_split(task):
                 partial, total = split(task, kernel.part.extent)
                 kernel.add(partial, earlier)
-                self._note(partial, number)
-                self.add(total)
-                return
-            kernel.add(task, earlier)
+                self._where[partial] = number
+                self._note(partial)
+                self._put(total)
+                self._note(total)
+                number = self._where[total]
+            else:
+                kernel.add(task, earlier)
         else:
-            self.steps.append(task)
-            number = len(self.steps) - 1
-            if isinstance(task, Callback):
-                self._callbacks.append(task)
-        self._note(task, number)
+            number = self._number_for(task, after)
+            self.steps.insert(number, task)
+            if isinstance(task, Callback | Guard):
+                self._errors.append(task)
+            if isinstance(task, Guard):
+                self._first = len(self.steps)
+        self._where[task] = number
+
+    def _number_for(self, task: Task, after: set[Task]) -> int:
+        """The number of a step that is no kernel.
+
+        Words are drawn before the last kernel, if possible, so that numbers may be made of them
+        there.
+        """
+        number = len(self.steps)
+        last = self.steps[-1] if self.steps else None
+        needed = max((self._where[q] for q in after), default=-1)
+        could = isinstance(task, Words) and max(needed + 1, self._first) < number
+        if not could or not isinstance(last, Kernel):
+            return number
+        self._where.update(dict.fromkeys(last.places, number))
+        return number - 1
+
+    def _can_wait(self, p: Primitive) -> bool:
+        """Whether it makes much of little that is there from the start: zeros, or ones at labels.
+
+        It is computed where it is first read, so that it may need no memory.
+        """
+        if p.target.storage.given or p.target.storage.kept:
+            return False
+        return all(
+            len({i.axis for i in access.indices} - {None}) < len(p.space)
+            if access.storage.given
+            else all(q in self._waiting for q in self._writers[access.storage])
+            for access in p.reads()
+        )
+
+    def _awaited(self, after: set[Task]) -> int:
+        """Put those of the tasks that wait, and those that they wait for, where all the others are.
+
+        Returns from which step on what comes after all of them may be.
+        """
+        earliest = max((self._where[q] for q in after if q in self._where), default=0)
+        needed: dict[Task, tuple[int, set[Task]]] = {}
+        new = after & self._waiting.keys()
+        while new:
+            needed.update({q: self._waiting[q] for q in new})
+            before = {r for q in new for r in self._waiting[q][1]}
+            new = before & self._waiting.keys() - needed.keys()
+        for q in sorted(needed, key=lambda q: needed[q][0]):
+            del self._waiting[q]
+            self._put(q, earliest)
+            earliest = max(earliest, self._where[q])
+        return earliest
 
     def _needed_before(self, task: Task) -> set[Task]:
         read, written = task.touched()
         after = {q for storage in read for q in self._writers[storage]}
         for storage in written:
             after.update(self._writers[storage], self._readers[storage])
-            if storage.given:  # an error in a callback must leave what is kept as it was
-                after.update(self._callbacks)
+            if storage.given:  # an error must leave what is kept as it was
+                after.update(self._errors)
         return after
 
-    def _note(self, task: Task, number: int) -> None:
-        self._where[task] = number
+    def _note(self, task: Task) -> None:
         read, written = task.touched()
         for storage in written:
             self._writers[storage].append(task)
@@ -329,10 +425,9 @@ class _Fusion:
             self._readers[storage].append(task)
 
     def _kernel_for(
-        self, primitive: Primitive, after: set[Task], earlier: set[Primitive]
+        self, primitive: Primitive, earliest: int, earlier: set[Primitive]
     ) -> tuple[int, Kernel]:
-        """The first kernel after what must come before that has room, or a new one."""
-        earliest = max((self._where[q] for q in after), default=0)
+        """The first kernel from `earliest` on that has room, or a new one."""
         for number in range(earliest, len(self.steps)):
             step = self.steps[number]
             if isinstance(step, Kernel) and step.has_room(primitive, earlier):
@@ -351,13 +446,25 @@ def parts_of(primitive: Primitive) -> int:
     It follows from lengths alone, so that a sum is always added up in the same order.
     """
     points = prod(extent.length for extent in primitive.space)
-    if points < LARGE:
+    if points < LARGE or not has_separate_turns(primitive):
         return 0
     outermost = primitive.space[primitive.order[0]].length
     parts = min(PARTS, outermost, points // GRAIN)
     if parts < 2 or (is_split(primitive) and not can_be_split(primitive, parts)):
         return 0
     return parts
+
+
+def has_separate_turns(primitive: Primitive) -> bool:
+    """Whether no turn of the outermost loop touches what another one writes, folding apart."""
+    first = primitive.order[0]
+    if isinstance(primitive, Fold):
+        return True
+    own = [a for a in primitive.reads() if a.storage is primitive.target.storage]
+    return any(
+        index.axis == first and all(a.indices[k] == index for a in own)
+        for k, index in enumerate(primitive.target.indices)
+    )
 
 
 def is_split(primitive: Primitive) -> bool:

@@ -129,11 +129,28 @@ class Index:
     """The index on one axis of a buffer: `start + step * i`, i running along `axis`.
 
     axis is an axis of the view, or a loop of an access or PART, and None where the index is fixed.
+    place: in an access what i is where it runs along no loop but is read from memory.
     """
 
     start: int = 0
     step: int = 1
     axis: int | None = None
+    place: Lookup | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """A place on an axis that is the value of another access.
+
+    at: where it is read.  extent: the length of the axis.
+    wraps: whether it may be negative and counts from the end then.  clamps: whether it may lie
+    outside the axis, which is read as place 0: a guard sees to the error.
+    """
+
+    at: Access
+    extent: Extent
+    wraps: bool
+    clamps: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +193,7 @@ class View:
         steps = [0] * len(self.extents)
         for index, stride in zip(self.indices, self.buffer.strides, strict=True):
             if index.axis is not None:
-                steps[index.axis] = index.step * stride
+                steps[index.axis] += index.step * stride
         return tuple(steps)
 
     @property
@@ -272,6 +289,11 @@ class Access:
     def storage(self) -> Storage:
         """The memory that is touched."""
         return self.buffer.storage
+
+    @property
+    def places(self) -> list[Access]:
+        """What is read to find the element."""
+        return [i.place.at for i in self.indices if i.place is not None]
 
 
 def loops_over(extents: Sequence[Extent]) -> tuple[list[int | None], tuple[Extent, ...]]:

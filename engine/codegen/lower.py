@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.codegen.intervals import interval
 from engine.codegen.layout import (
     ONE,
     Buffer,
@@ -18,8 +19,18 @@ from engine.codegen.layout import (
     stretched,
 )
 from engine.codegen.numpy import Interpreter, Lazily
-from engine.codegen.primitives import Callback, Count, Fold, Literal, Map, Operand, Task
-from engine.codegen.rules import IDENTITY, RULES
+from engine.codegen.primitives import (
+    IDENTITY,
+    Callback,
+    Count,
+    Fold,
+    Guard,
+    Literal,
+    Map,
+    Operand,
+    Task,
+)
+from engine.codegen.rules import RULES
 from engine.errors import CompileError
 from engine.expression import Apply, Constant, Variable, certain, walk
 from engine.graph import Graph
@@ -47,17 +58,21 @@ class Lowering:
         self.tasks: list[Task] = []
         self._literals: dict[View, Literal] = {}
         self._constants: dict[Hashable, View] = {}
+        self._checks: list[tuple[Fold, bool]] = []
         self.leaves: list[Variable] = []
         for v in dict.fromkeys([*graph.leaves(), *given]):
             self._leaf(v)
         self._lower(graph.toposort(), certain(graph.outputs, graph.is_given))
+        # What can be checked before anything runs is, so that all the rest need not be split.
+        self.tasks[:0] = self._guarded([fold for fold, early in self._checks if early])
+        self.tasks += self._guarded([fold for fold, early in self._checks if not early])
 
     # Values that are there from the start.
 
     def _leaf(self, v: Variable) -> None:
         if isinstance(v, Constant):
             if v.identity not in self._constants:
-                self._constants[v.identity] = self._constant(v.data, v.broadcastable)
+                self._constants[v.identity] = self._constant(v.data, v.type)
             self.views[v] = self._constants[v.identity]
             return
         known = self.types[v]
@@ -68,11 +83,11 @@ class Lowering:
         self.views[v] = View.whole(Buffer.new(v.dtype, extents, given=True, kept=True), extents)
         self.leaves.append(v)
 
-    def _constant(self, value: Any, broadcastable: Sequence[bool], inline: bool = True) -> View:
+    def _constant(self, value: Any, type: TensorType, inline: bool = True) -> View:
         value = np.ascontiguousarray(value).reshape(np.shape(value))
         extents = [
-            ONE if b else Extent(n, literal=True)
-            for n, b in zip(value.shape, broadcastable, strict=True)
+            ONE if b else Extent(n, literal=inline or declared is not None)
+            for n, b, declared in zip(value.shape, type.broadcastable, type.shape, strict=True)
         ]
         view = View.whole(Buffer.new(value.dtype.name, extents, given=True, value=value), extents)
         if inline and value.size == 1 and _is_plain(value):
@@ -166,7 +181,7 @@ class Lowering:
         ]
         value = np.asarray(node.op.evaluate(*values, **node.params)).astype(node.out.dtype)
         inline = all(isinstance(v, Constant) for v in node.inputs)
-        self.views[node.out] = self._constant(value, node.out.broadcastable, inline)
+        self.views[node.out] = self._constant(value, node.out.type, inline)
 
     def _expand(self, node: Apply) -> None:
         """Lower, in place of the op, the expression of simpler ops that computes the same."""
@@ -240,7 +255,7 @@ class Lowering:
             return
         loops, space = loops_over(target.extents)
         operands = {
-            name: self._operand(view, loops[len(loops) - len(view.extents) :])
+            name: self.operand(view, loops[len(loops) - len(view.extents) :])
             for name, view in views.items()
             if "{" + name + "}" in text
         }
@@ -248,7 +263,8 @@ class Lowering:
         facts: dict[str, Any] = {"casts": casts or {}, "origins": origins}
         self.tasks.append(Map(node, space, text, operands, working, place, **facts))
 
-    def _operand(self, view: View, loops: Sequence[int | None]) -> Operand:
+    def operand(self, view: View, loops: Sequence[int | None]) -> Operand:
+        """What a formula reads where axis k of the view runs along loop `loops[k]`."""
         if view in self._literals:
             return self._literals[view]
         return view.along(
@@ -319,12 +335,55 @@ class Lowering:
         order = memory_order(view.along(loops), size=len(space))
         if where:
             order = (*sorted(set(order) - reduced), *sorted(reduced))
-        operand = {"x": self._operand(view, loops)}
+        operand = {"x": self.operand(view, loops)}
         working = x.dtype if dtype == "bool" else dtype
         self.tasks.append(
             Fold(node, space, step, operand, working, target, reduced, start, where, order=order)
         )
         return total
+
+    # Errors.
+
+    def interval(self, v: Variable) -> tuple[int, int]:
+        """Between which integers the values of a variable lie."""
+        value = self.value(v)
+        if value is not None and value.size:
+            return int(value.min()), int(value.max())
+        return interval(v, lambda t: self.types.get(t, t.type))
+
+    def check(
+        self, node: Apply, text: str, views: Mapping[str, View], working: str, **facts: Operand
+    ) -> bool:
+        """Have the run end if a condition holds for any elements of the views.
+
+        The views are stretched to each other.  facts: further operands of the text.
+        Returns whether the run ends before anything that is lowered here or later has begun.
+        The error is then the one that NumPy has for the same values.
+        """
+        extents = stretched(list(views.values()), max(len(v.extents) for v in views.values()))
+        loops, space = loops_over(extents)
+        operands = {
+            name: self.operand(view, loops[len(loops) - len(view.extents) :])
+            for name, view in views.items()
+        }
+        found = View.whole(Buffer.new("bool", ()), ()).along(())
+        reduced = frozenset(range(len(space)))
+        text = f"{{acc}} | ({text})"
+        fold = Fold(node, space, text, {**operands, **facts}, working, found, reduced, "False")
+        early = all(v.buffer.storage.given for v in views.values())
+        self._checks.append((fold, early))
+        return early
+
+    def _guarded(self, folds: Sequence[Fold]) -> list[Task]:
+        """The folds, and a guard that ends the run if any of them finds something."""
+        if not folds:
+            return []
+        flag = View.whole(Buffer.new("bool", ()), ())
+        found: dict[str, Operand] = {f"x{k}": fold.target for k, fold in enumerate(folds)}
+        text = " | ".join(f"{{{name}}}" for name in found)
+        origins = frozenset().union(*(fold.origins for fold in folds))
+        either = Map(None, (), text, found, "bool", flag.along(()), origins=origins)
+        return [*folds, either, Guard(flag, origins=origins)]
 
     # Ops that move no data.
 
@@ -333,6 +392,8 @@ class Lowering:
         moved = self.moved(node.op, x, self.facts(node))
         if moved is not None:
             self.views[node.out] = moved
+        elif node.op.name in RULES and _is_native(node):
+            RULES[node.op.name](self, node)
         elif len(node.inputs) > 1:
             self.call(node)
         else:
@@ -342,9 +403,12 @@ class Lowering:
         """The parameters, and what `known` is for an op that reads values."""
         if not node.op.reads_values:
             return node.params
-        views = [self.views[v] for v in node.inputs]
-        known = [None if v.buffer.storage.value is None else _array(v) for v in views]
-        return {**node.params, "known": tuple(known)}
+        return {**node.params, "known": tuple(map(self.value, node.inputs))}
+
+    def value(self, v: Variable) -> np.ndarray[Any, Any] | None:
+        """What a variable holds, where no run will change that."""
+        view = self.views[v]
+        return None if view.buffer.storage.value is None else _array(view)
 
     @staticmethod
     def moved(op: Op, x: View, params: Mapping[str, Any]) -> View | None:

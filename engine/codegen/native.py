@@ -15,13 +15,15 @@ from engine.codegen.cpu import blas, threads
 from engine.codegen.cpu.compiler import ENTRY, Compiled, compile_kernels
 from engine.codegen.cpu.emit import Source, emit
 from engine.codegen.cpu.machine import Loaded
+from engine.codegen.cpu.philox import philox
 from engine.codegen.cpu.runner import Request, run, runner
 from engine.codegen.cpu.threads import pool
 from engine.codegen.fuse import Kernel, fuse, settle
 from engine.codegen.layout import Storage
-from engine.codegen.memory import Arena, Array
+from engine.codegen.memory import Arena, Array, shown
+from engine.codegen.numpy import Interpreter
 from engine.codegen.plan import Plan
-from engine.codegen.primitives import Callback, Product, Task, storages
+from engine.codegen.primitives import Callback, Guard, Product, Task, Words, storages
 from engine.errors import EngineError, ShapeError
 from engine.expression import Variable
 from engine.graph import Graph
@@ -52,8 +54,9 @@ class KernelLine:
 class KernelInfo:
     """A kernel, for people to see.
 
-    name: that of its object code.  source: its text; for a product, the routine of BLAS, and
-    for what is left to NumPy, the op.
+    name: that of its object code.  source: its text; for a product, the routine of BLAS, for
+    random words `philox`, for a look at what was checked `guard`, and for what is left to NumPy,
+    the op.
     ops: the names of the ops in it.  origins: ids of the canvas nodes that it computes.
     from_cache: whether it was compiled before.  seconds: what it took to compile or to load.
     lines: of its source.  The source itself names no node, so that all graphs share kernels.
@@ -103,6 +106,7 @@ class Native:
     ) -> None:
         """Compile the graph; see `compile_graph`."""
         self.plan = plan = Plan(graph, types, updates, record)
+        self._results = list(graph.outputs)
         self.kernels: list[KernelInfo] = []
         self._codes: list[Loaded] = [runner()]
         self._cells: list[Any] = []
@@ -159,8 +163,7 @@ class Native:
 
         Raises what an op that is left to NumPy raises; no update takes effect then.
         """
-        self._run(self._once_address)
-        if self._failure is not None:
+        if not self._run(self._once_address):
             self._raise()
 
     def call_timed(self) -> list[float]:
@@ -170,18 +173,33 @@ class Native:
         request.count = 1
         for _ in range(self._once.count):
             started = time.perf_counter()
-            self._run(ctypes.addressof(request))
+            done = self._run(ctypes.addressof(request))
             seconds.append(time.perf_counter() - started)
             request.table += ENTRY_BYTES
-            if self._failure is not None:
+            if not done:
                 self._raise()
         return seconds
 
     def _raise(self) -> None:
         failure, self._failure = self._failure, None
         self._failed[0] = 0
-        assert failure is not None
-        raise failure
+        if failure is not None:
+            raise failure
+        # A guard has ended the pass: no leaf has changed, and NumPy says what is wrong with them.
+        Interpreter(list(self.plan.leaves), self._results)([*map(self._held, self.plan.leaves)])
+        raise EngineError("A check has failed that does not fail in NumPy.")
+
+    def _held(self, leaf: Variable) -> Array:
+        """The value of a leaf."""
+        if leaf not in self.lent_inputs:
+            return self.inputs[leaf]
+        view = self.lent_inputs[leaf]
+        storage = view.buffer.storage
+        if not self._places[storage]:  # only its shape is read
+            return np.zeros(view.shape, view.dtype)
+        word, offset = self._places[storage][0]
+        memory: Any = (ctypes.c_char * storage.bytes).from_address(self._words[word] - offset)
+        return shown(view, np.frombuffer(memory, storage.dtype))
 
     def run(self, steps: int, control: int = 0, ring: int = 0, first: int = 1) -> int:
         """Up to `steps` passes without the interpreter; returns how many were done.
@@ -196,7 +214,7 @@ class Native:
         request.control = control or self._once.control
         request.value = self._arena.address(self.plan.record) if self.plan.record else 0
         done = self._run(ctypes.addressof(request))
-        if self._failure is not None and not done:
+        if self._failed[0] and not done:
             self._raise()
         return int(done)
 
@@ -215,8 +233,12 @@ class Native:
                     entries.append(self._kernel(step, sources[step], next(compiled)))
                 case Product():
                     entries.append(self._product(step))
+                case Words():
+                    entries.append(self._drawn(step))
                 case Callback():
                     entries.append(self._callback(step))
+                case Guard():
+                    entries.append(self._guard(step))
         progress(len(steps), len(steps))
         return entries
 
@@ -268,6 +290,19 @@ class Native:
         self._show(name, f"numpy: {name}", [[callback]], True, 0.0)
         used = tuple(v.buffer.storage for v in (*callback.sources, *callback.targets))
         return _Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, (), used)
+
+    def _drawn(self, words: Words) -> _Entry:
+        self._show("philox", "philox", [[words]], True, 0.0)
+        self._codes.append(philox())
+        state, target = words.state.buffer.storage, words.target.buffer.storage
+        row = (state, words.state.offset), (target, 0), target.length
+        return _Entry(philox().address("words"), row, (state, target))
+
+    def _guard(self, guard: Guard) -> _Entry:
+        self._show("guard", "guard", [[guard]], True, 0.0)
+        place = guard.flag.buffer.storage, 0
+        words = self._failed.ctypes.data, place
+        return _Entry(runner().address("guard"), words, (place[0],))
 
     def _cell(self, value: str | float, dtype: str) -> int:
         """The address of memory that holds an argument of a Fortran routine."""

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from engine.codegen.layout import Buffer, Storage, View
 from engine.codegen.lower import Lowering
-from engine.codegen.primitives import Task
-from engine.codegen.rules import IDENTITY
+from engine.codegen.primitives import IDENTITY, Task
 from engine.errors import ShapeError, TypeMismatchError
 from engine.expression import Variable
 from engine.graph import Graph

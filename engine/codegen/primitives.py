@@ -12,6 +12,9 @@ from typing import Any
 from engine.codegen.layout import Access, Extent, Storage, View
 from engine.expression import Apply
 
+IDENTITY = "{x}"
+"""The formula of a copy."""
+
 
 @dataclass(frozen=True)
 class Literal:
@@ -27,7 +30,14 @@ class Count:
     extents: tuple[Extent, ...]
 
 
-Operand = Access | Literal | Count
+@dataclass(frozen=True)
+class Counter:
+    """The number of the turn of a loop, counted from 0."""
+
+    loop: int
+
+
+Operand = Access | Literal | Count | Counter
 
 
 @dataclass(eq=False)
@@ -58,8 +68,12 @@ class Primitive:
         self.order = self.order or tuple(range(len(self.space)))
 
     def reads(self) -> Iterator[Access]:
-        """The accesses among the operands."""
-        return (a for a in self.operands.values() if isinstance(a, Access))
+        """The accesses among the operands, and what tells where they and the target are."""
+        yield from self.target.places
+        for operand in self.operands.values():
+            if isinstance(operand, Access):
+                yield from operand.places
+                yield operand
 
     def touched(self) -> tuple[set[Storage], set[Storage]]:
         """The memory that is read, and that which is written."""
@@ -91,7 +105,7 @@ class Fold(Primitive):
             return None
         if self.text.startswith("accumulate("):
             return "accumulate({acc}, {x})"
-        for word in ("or", "and"):
+        for word in ("or", "and", "|"):
             if self.text.startswith(f"{{acc}} {word} "):
                 return f"{{acc}} {word} {{x}}"
         known = ("{acc} * {x}", "greatest({acc}, {x})", "least({acc}, {x})")
@@ -154,7 +168,44 @@ class Callback:
         return read, {v.buffer.storage for v in self.targets}
 
 
-Task = Primitive | Product | Callback
+@dataclass(eq=False)
+class Guard:
+    """A look at a flag, which ends the run if it is set; what comes later has not begun then.
+
+    flag: a single bool.
+    """
+
+    flag: View
+    node: Apply | None = None
+    origins: frozenset[str] = frozenset()
+
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory that is read, and that which is written."""
+        return {self.flag.buffer.storage}, set()
+
+
+@dataclass(eq=False)
+class Words:
+    """Random words, as many as the target has elements, drawn from a state.
+
+    Both views are dense.
+    """
+
+    node: Apply
+    state: View
+    target: View
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The ids of the canvas nodes that it stems from."""
+        return _origins(self.node)
+
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory that is read, and that which is written."""
+        return {self.state.buffer.storage}, {self.target.buffer.storage}
+
+
+Task = Primitive | Product | Words | Callback | Guard
 """One thing to do, after those whose results it needs."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
+from engine.codegen import cumulative, diagonals, draws, indexing, rearranging
 from engine.codegen.cpu.blas import COLUMN, INNER, ROW, is_readable
 from engine.codegen.layout import (
     ONE,
@@ -19,8 +20,8 @@ from engine.codegen.layout import (
     restored,
     stretched,
 )
-from engine.codegen.primitives import Fold, Map, Product
-from engine.expression import OPS, Apply
+from engine.codegen.primitives import IDENTITY, Fold, Map, Product
+from engine.expression import Apply
 from engine.ops.products import subscripts_of
 from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 
@@ -31,7 +32,6 @@ BLAS_WORK = 1024
 """Multiplications from which on a product is worth a call of BLAS."""
 LOOP_WORK = 1 << 16
 """Multiplications up to which plain loops are faster than a call of NumPy and its BLAS."""
-IDENTITY = "{x}"
 MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
 
 Rule = Callable[["Lowering", Apply], None]
@@ -252,27 +252,12 @@ def _split_part(low: Lowering, node: Apply) -> None:
     low.views[node.out] = x.sliced(axis, start, 1, Extent(int(lengths[position])))
 
 
-def _changed(text: str) -> Rule:
-    """A copy of x in which the elements at an index are computed anew."""
-
-    def rule(low: Lowering, node: Apply) -> None:
-        x, value, *_ = node.inputs
-        view = low.views[x]
-        result = View.whole(Buffer.new(x.dtype, view.extents), view.extents)
-        facts = low.facts(node)
-        index = low.moved(OPS["subtensor"], result, {**facts, "known": facts["known"][1:]})
-        if index is None:
-            low.call(node)
-            return
-        low.views[node.out] = result
-        low.copy(node, view, result)
-        new = low.views[value]
-        for own, other in zip(reversed(new.extents), reversed(index.extents), strict=False):
-            if own is not ONE:
-                other.unify(own)
-        low.write(node, text, {"x": index, "value": new}, x.dtype, index)
-
-    return rule
+def _assert_true(low: Lowering, node: Apply) -> None:
+    """What is passed on is there anyway; the run ends if a condition does not hold."""
+    x, *conditions = node.inputs
+    low.views[node.out] = low.views[x]
+    for v in conditions:
+        low.check(node, "{x} == 0", {"x": low.views[v]}, v.dtype)
 
 
 def _ifelse(low: Lowering, node: Apply) -> None:
@@ -301,21 +286,38 @@ def _place(sign: str, start: str) -> Rule:
 
 RULES: dict[str, Rule] = {
     "alloc": _checked(_alloc),
+    "alloc_diag": diagonals.laid_out,
     "argmax": _place(">", "LOWEST"),
     "argmin": _place("<", "HIGHEST"),
-    "assign_at": _changed("{value}"),
+    "assert_true": _assert_true,
+    "assign_at": indexing.changed("{value}"),
     "batched_matmul": _contract,
     "cast": _cast,
+    "choose": indexing.chosen,
+    "cumprod": cumulative.running("T(1)", "{before} * {x}"),
+    "cumsum": cumulative.running("T(0)", "{before} + {x}"),
+    "diagonal_like": diagonals.laid_out,
     "dot": _dot,
     "einsum": _contract,
+    "extract_diag": diagonals.extracted,
     "full": _alloc,
     "ifelse": _ifelse,
-    "increase_at": _changed("{x} + {value}"),
+    "increase_at": indexing.changed("{x} + {value}"),
+    "integers_of_bits": draws.integers,
     "join": _join,
     "join_part": _join_part,
+    "merge_axes": rearranging.merged,
+    "normal_of_bits": draws.normal(),
+    "random_bits": draws.words,
     "reshape_like": _reshape_like,
     "reshape_to": _checked(_reshape_to),
+    "roll": rearranging.rolled,
+    "shift": rearranging.shifted,
     "specify_shape": _checked(_specify_shape),
     "split_part": _checked(_split_part),
     "stack": _stack,
+    "subtensor": indexing.taken,
+    "to_one_hot": indexing.one_hot,
+    "triangle": diagonals.triangle,
+    "truncated_normal_of_bits": draws.normal(2.0),
 }

@@ -39,10 +39,11 @@ WHOLE = (None, None, None)
 
 @dataclass(frozen=True)
 class Place:
-    """One place of an axis; `at` is None where that is not known."""
+    """One place of an axis; `at` is None where that is not known, but read from the wire."""
 
     axis: int
     at: int | None
+    wire: Wire | None = None
 
     @property
     def key(self) -> int | None:
@@ -359,7 +360,7 @@ def _item(axis: int, entry: Entry, wires: Sequence[Wire]) -> Item:
     if type.dtype in INTEGERS:
         if type.ndim:
             return Gather(axis, wire)
-        return Place(axis, None if value is None else int(value))
+        return Place(axis, None, wire) if value is None else Place(axis, int(value))
     if type.dtype == "bool" and type.ndim:
         return Mask(axis, wire)
     expected = "an integer, an array of integers, or a mask of bools"

@@ -70,9 +70,7 @@ def is_readable(access: Access, loops: Sequence[int]) -> bool:
 def stride(access: Access, loop: int) -> int:
     """How many elements lie between two turns of a loop."""
     strides = access.buffer.strides
-    return next(
-        (i.step * s for i, s in zip(access.indices, strides, strict=True) if i.axis == loop), 0
-    )
+    return sum(i.step * s for i, s in zip(access.indices, strides, strict=True) if i.axis == loop)
 
 
 def call(product: Product) -> Call:

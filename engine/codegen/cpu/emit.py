@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.codegen.fuse import Element, Kernel, Loop
+from engine.codegen.fuse import Element, Kernel, Loop, Place
 from engine.codegen.layout import Access, Extent, Storage
-from engine.codegen.primitives import Count, Fold, Literal, Map, Operand, Primitive
+from engine.codegen.primitives import Count, Counter, Fold, Literal, Map, Operand, Primitive
 from engine.types import DTYPES, FLOATS
 
 INDENT = "    "
@@ -80,6 +80,7 @@ class _Block:
         self.lines: list[_Line] = []
         self.loaded: dict[tuple[Storage, Element], str] = {}
         self.casts: dict[tuple[str, str], str] = {}
+        self.places: dict[Place, str] = {}
 
     def add(self, text: str, reasons: Iterable[Primitive], deeper: int = 0) -> _Line:
         line = _Line(INDENT * (self.depth + deeper) + text, set(reasons))
@@ -264,6 +265,8 @@ class _Emitter:
             return _literal(operand.value, dtype)
         if isinstance(operand, Count):
             return f"{TYPES[dtype]}({self._count(operand.extents)})"
+        if isinstance(operand, Counter):
+            return f"{TYPES[dtype]}({self.variables[self.kernel.places[p].loops[operand.loop]]})"
         name = self._value(p, operand)
         if self.dtypes[name] == dtype:
             return name
@@ -288,9 +291,9 @@ class _Emitter:
             if (storage, element) in block.loaded:
                 return self._reuse(p, block.loaded[storage, element])
         # As far outside as its loops allow: what all turns read alike is read once.
-        used = {loop for _, _, loop in element if loop is not None}
+        used = {turn for _, _, turn in element if turn is not None}
         levels = [k for k, b in enumerate(self.blocks) if used & {b.loop, *b.loop.outer}]
-        level = max(levels, default=0)
+        level = len(self.blocks) - 1 if access.places else max(levels, default=0)
         name = self._fresh("v", storage.dtype)
         block = self.blocks[level]
         text = f"{name} = {_loaded(self._place(p, access), storage.dtype)}"
@@ -305,13 +308,15 @@ class _Emitter:
         terms: list[str] = []
         offset, literal = 0, True
         extents, strides = access.buffer.extents, access.buffer.strides
-        for axis, (start, step, loop) in enumerate(self.kernel.element(p, access)):
+        for axis, (start, step, turn) in enumerate(self.kernel.element(p, access)):
             inner = extents[axis + 1 :]
             if start:
                 offset += start * strides[axis]
                 literal = literal and all(e.literal for e in extents[axis:])
-            if loop is not None and not loop.joined and axis >= access.buffer.reused:
-                terms.append(self._term(self.variables[loop], step, inner))
+            if isinstance(turn, Place):
+                terms.append(self._term(self._found(p, access, axis, turn), step, inner))
+            elif turn is not None and not turn.joined and axis >= access.buffer.reused:
+                terms.append(self._term(self.variables[turn], step, inner))
         if access.buffer.parted:
             terms.append(self._term(PARTED[0], 1, extents[access.buffer.reused :]))
         if offset and literal:
@@ -320,6 +325,22 @@ class _Emitter:
             named = self.offsets.setdefault((access.storage, offset), f"o{len(self.offsets)}")
             terms.append(named)
         return f"{pointer}[{' + '.join(terms) or '0'}]"
+
+    def _found(self, p: Primitive, access: Access, axis: int, place: Place) -> str:
+        """The name of a register that holds a place which is read from memory."""
+        for block in self.blocks:
+            if place in block.places:
+                return self._reuse(p, block.places[place])
+        lookup = access.indices[axis].place
+        assert lookup is not None
+        name = self._let(p, f"int64({self._value(p, lookup.at)})", "int64")
+        length = self._length(place.extent)
+        if place.wraps:
+            name = self._let(p, f"{name} + {length} if {name} < 0 else {name}", "int64")
+        if place.clamps:
+            name = self._let(p, f"{name} if {name} >= 0 and {name} < {length} else 0", "int64")
+        self.blocks[-1].places[place] = name
+        return name
 
     def _term(self, turn: str, step: int, inner: tuple[Extent, ...]) -> str:
         factors = [turn]
@@ -346,7 +367,7 @@ class _Emitter:
 
 
 def _literal(value: bool | int | float, dtype: str) -> str:
-    number = np.dtype(dtype).type(value).item()
+    number = np.asarray(value).astype(dtype).item()
     return str(number) if dtype == "bool" else f"{TYPES[dtype]}({number!r})"
 
 

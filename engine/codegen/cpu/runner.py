@@ -118,10 +118,21 @@ define void @blas13(ptr %row) {
 ARGUMENTS13
   ret void
 }
+
+; Fail if a flag is set: the row holds the address of the word `failed`, then that of the flag.
+define void @guard(ptr %row) {
+  %failed = load ptr, ptr %row
+  %flag.at = getelementptr ptr, ptr %row, i64 1
+  %flag = load ptr, ptr %flag.at
+  %byte = load i8, ptr %flag
+  %word = zext i8 %byte to i64
+  store i64 %word, ptr %failed
+  ret void
+}
 """
 
 
-EXPORTS = ("run", "blas11", "blas13")
+EXPORTS = ("run", "blas11", "blas13", "guard")
 
 
 def _call(arguments: int) -> str:
@@ -135,7 +146,7 @@ def _call(arguments: int) -> str:
 
 @cache
 def runner() -> Loaded:
-    """The native functions `run`, `blas11` and `blas13`."""
+    """The native functions `run`, `blas11`, `blas13` and `guard`."""
     ir = IR.replace("ARGUMENTS11", _call(11)).replace("ARGUMENTS13", _call(13))
     code, _ = object_cache.load(object_cache.key("runner", ir), lambda: to_object(ir, EXPORTS))
     return code
