@@ -147,6 +147,21 @@ def test_one_place_in_each_row_is_changed_without_memory_of_its_own() -> None:
     assert kernel.count("for ") == 3
 
 
+def test_one_value_is_put_wherever_a_mask_holds() -> None:
+    x, rows = T.dtensor3("x"), T.TensorType("bool", (None,))("rows")
+    mask, v = T.TensorType("bool", (None, None))("mask"), T.dvector("v")
+    outputs = [T.set_subtensor(x[x > 0], 0), T.inc_subtensor(x[mask], v)]
+    outputs += [T.set_subtensor(x[rows], v), T.inc_subtensor(x[:, :, rows], 2.0)]
+    outputs += [T.set_subtensor(x[:, mask.T], -1), T.inc_subtensor(x[rows], x[0])]
+    values = {
+        x: RNG.normal(size=(3, 3, 3)),
+        rows: np.array([True, False, True]),
+        mask: RNG.normal(size=(3, 3)) > 0,
+        v: RNG.normal(size=3),
+    }
+    assert_native(outputs, values)
+
+
 # What is checked.
 
 

@@ -22,7 +22,7 @@ from engine.codegen.layout import (
 from engine.codegen.primitives import IDENTITY, Count, Counter, Map, Operand
 from engine.expression import Apply, Variable
 from engine.ops import index as reading
-from engine.ops.index import Gap, Gather, Mask, NewAxis, Place, Span
+from engine.ops.index import WHOLE, Gap, Gather, Mask, NewAxis, Place, Span
 
 if TYPE_CHECKING:
     from engine.codegen.lower import Lowering
@@ -182,7 +182,8 @@ def changed(text: str) -> Callable[[Lowering, Apply], None]:
         result = View.whole(Buffer.new(x.dtype, view.extents), view.extents)
         part = part_of(low, node, result, given)
         if part is None:
-            low.call(node)
+            if not _masked(low, node, text, result):
+                low.call(node)
             return
         low.views[node.out] = result
         for own, other in zip(reversed(new.extents), reversed(part.extents), strict=False):
@@ -199,6 +200,41 @@ def changed(text: str) -> Callable[[Lowering, Apply], None]:
         low.tasks.append(Map(node, part.space, text, operands, x.dtype, part.access))
 
     return rule
+
+
+def _masked(low: Lowering, node: Apply, text: str, result: View) -> bool:
+    """Compute the changed tensor element by element, where one value goes wherever a mask holds."""
+    x, value, *given = node.inputs
+    ndim = len(result.extents)
+    types = [low.types[v] for v in given]
+    items = reading.Index.read(node.params["index"], ndim, types, [None] * len(given)).items
+    masks = [item for item in items if isinstance(item, Mask)]
+    others = [item for item in items if not isinstance(item, Mask | Gap)]
+    whole = all(isinstance(item, Span) and item.bounds == WHOLE for item in others)
+    if len(masks) != 1 or not whole:
+        return False
+    (mask,) = masks
+    held, new = low.views[given[mask.wire.number]], low.views[value]
+    first, behind = mask.axis, mask.axis + len(held.extents)
+    # The value lies along the axes of the part, whose axis of masked elements is one of them.
+    lead = first + 1 + ndim - behind - len(new.extents)
+    own = [k - lead if k >= lead else None for k in range(first + 1 + ndim - behind)]
+    if (taken := own[first]) is not None and new.extents[taken] is not ONE:
+        return False
+    views = {
+        "x": low.views[x],
+        "value": new.permuted([*own[:first], *(None,) * len(held.extents), *own[first + 1 :]]),
+        "mask": held.permuted(
+            [*(None,) * first, *range(len(held.extents)), *(None,) * (ndim - behind)]
+        ),
+    }
+    for own_extent, other in zip(held.extents, result.extents[first:behind], strict=True):
+        if own_extent is not ONE and other is not ONE:
+            other.unify(own_extent)
+    low.views[node.out] = result
+    text = f"{text} if {{mask}} else {{x}}"
+    low.write(node, text, views, x.dtype, result, {"mask": "bool"})
+    return True
 
 
 def _one_in_a_row(part: Part, result: View) -> dict[int, int] | None:
