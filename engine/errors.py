@@ -175,6 +175,13 @@ class CompileError(EngineError, RuntimeError):
     kind = "compile"
 
 
+class UnforeseenError(CompileError):
+    """A pass that only NumPy can do: a slice does not lie on its axis as a whole, say.
+
+    No leaf has changed.
+    """
+
+
 class GraphError(EngineError, ValueError):
     """A NetworkX graph that is no expression."""
 

@@ -13,21 +13,23 @@ from engine.types import TensorType
 
 
 def infer_types(
-    graph: Graph, shapes: Mapping[Variable, tuple[int, ...]]
+    graph: Graph, shapes: Mapping[Variable, tuple[int, ...]], regular: bool = False
 ) -> dict[Variable, TensorType]:
     """The type of every variable of the graph once the lengths of its leaves are known.
 
     `shapes` has the shape of each input and shared variable.  A length stays None where it
     depends on values.  Which axes stretch does not change: a matrix that happens to have one row
-    is still no row.  Raises what the ops raise (ShapeError, IndexOutOfRangeError, ...), except
-    in branches that may never be taken, which keep what was known of them.
+    is still no row.  regular: whether slices are taken to lie on their axes as a whole, so that
+    the length of `x[i:i + 20]` is known.  Raises what the ops raise (ShapeError,
+    IndexOutOfRangeError, ...), except in branches that may never be taken, which keep what was
+    known of them.
     """
     types: dict[Variable, TensorType] = {}
     values: dict[Variable, Any] = {}
     for v in graph.leaves():
         types[v] = TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable)
         values[v] = known_value(v)
-    _infer(graph.toposort(), certain(graph.outputs, graph.is_given), types, values)
+    _infer(graph.toposort(), certain(graph.outputs, graph.is_given), types, values, regular)
     return types
 
 
@@ -55,6 +57,7 @@ def _infer(
     needed: set[Apply],
     types: dict[Variable, TensorType],
     values: dict[Variable, Any],
+    regular: bool = False,
 ) -> None:
     """Fill in the types, and small integer values, of what the applies compute."""
     for node in order:
@@ -62,6 +65,8 @@ def _infer(
         known = [values.get(v) for v in node.inputs]
         try:
             results = node.op.types(given, node.params, known)
+            if regular and node.op.regular is not None and None in results[0].shape:
+                results = (node.op.regular(node.inputs, given, values.get, **node.params),)
         except EngineError as error:
             if node in needed:
                 raise node.located(error) from None

@@ -130,6 +130,9 @@ class Op:
         variadic port takes as a list, and returns a list where there are several results.
     expand: builds the op out of simpler ones for the code generators, which have no kernel of
         their own for it; `(*inputs, **params)`, a list where there are several results.
+    regular: the type of the result where slices, whose bounds are computed, are taken to lie on
+        their axes as a whole: `(inputs, types, value, **params)`, value giving what a variable
+        holds, or None.
     lazy: `(condition, **params)` to the number of the one further input that is needed.  Its
         grad says what flows to a branch that is taken; the sweep sees to the others.
     bounds: two numbers between which every result lies that is not NaN.
@@ -170,6 +173,7 @@ class Op:
     view: Callable[..., tuple[int, tuple[int, ...], tuple[int, ...]] | None] | None = None
     body: Callable[..., Variable | Sequence[Variable]] | None = None
     expand: Callable[..., Variable | Sequence[Variable]] | None = None
+    regular: Callable[..., TensorType] | None = None
     lazy: Callable[..., int] | None = None
     bounds: tuple[float, float] | None = None
     from_shape: bool = False

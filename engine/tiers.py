@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.codegen import compile_graph
 from engine.codegen.numpy import Interpreter, Step, Watch
-from engine.errors import CompileError
+from engine.errors import CompileError, UnforeseenError
 from engine.graph import Graph
 from engine.inference import infer_types
 from engine.profile import ProfileStats
@@ -135,9 +135,12 @@ class _Shaped:
             # An op of the very call that is running has called again.
             return self._runner.interpret(values)
         with self._lock:  # its buffers serve one call at a time
-            if exchange.calls_back or self._stats:
-                return self._watched(exchange, values)
-            return exchange(values)
+            try:
+                if exchange.calls_back or self._stats:
+                    return self._watched(exchange, values)
+                return exchange(values)
+            except UnforeseenError:
+                return self._runner.interpret(values)
 
     def _before(self, values: Sequence[Array]) -> list[Array]:
         """The values as long as there are no kernels, which is when they may be compiled."""

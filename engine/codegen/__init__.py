@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from engine import collector
+from engine.errors import CompileError, EngineError
 from engine.expression import Variable
 from engine.graph import Graph
 from engine.inference import infer_types
@@ -42,6 +43,14 @@ def compile_graph(
     from engine.codegen.native import Native
 
     types = infer_types(graph, shapes)
+    if any(v.owner and v.owner.op.regular and None in t.shape for v, t in types.items()):
+        try:
+            types = infer_types(graph, shapes, regular=True)
+        except EngineError as error:
+            raise CompileError(
+                f"The length of a slice is not known before it runs; it runs in NumPy: {error}",
+                node=error.node,
+            ) from error
     for v in (*graph.inputs, *(updates or {})):  # also those that nothing depends on
         types.setdefault(v, TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable))
     return Native(graph, types, updates or {}, record, progress, lending)

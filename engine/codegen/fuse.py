@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import NamedTuple
 
-from engine.codegen.layout import PART, Access, Buffer, Extent, Index, Storage
+from engine.codegen.layout import PART, Access, Buffer, Extent, Index, Lookup, Storage
 from engine.codegen.primitives import (
     Callback,
     Counter,
@@ -76,9 +77,19 @@ class Place:
     extent: Extent
     wraps: bool
     clamps: bool
+    step: int
 
 
-Element = tuple[tuple[int, int, Loop | Place | None], ...]
+class Turn(NamedTuple):
+    """Where an index stands: `start + step * i`, i being the turn of a loop, and the place."""
+
+    start: int
+    step: int
+    loop: Loop | None
+    place: Place | None = None
+
+
+Element = tuple[Turn, ...]
 
 
 class Kernel:
@@ -172,7 +183,10 @@ class Kernel:
             if a.buffer is not b.buffer:
                 return False
             if not any(
-                x.axis in numbers and y.axis == k and (x.start, x.step) == (y.start, y.step)
+                x.axis in numbers
+                and y.axis == k
+                and (x.start, x.step) == (y.start, y.step)
+                and x.place is y.place is None
                 for x, y in zip(a.indices, b.indices, strict=True)
             ):
                 return False
@@ -182,16 +196,22 @@ class Kernel:
 
     def element(self, primitive: Primitive, access: Access) -> Element:
         """What an access of the primitive touches, in terms of the kernel's loops."""
-        return tuple((i.start, i.step, self._runner(primitive, i)) for i in access.indices)
+        loops = self.places[primitive].loops
+        return tuple(
+            Turn(i.start, i.step, self._loop(i.axis, loops), self._found(primitive, i.place))
+            for i in access.indices
+        )
 
-    def _runner(self, primitive: Primitive, index: Index) -> Loop | Place | None:
-        """What an index runs along."""
-        if (place := index.place) is not None:
-            element = self.element(primitive, place.at)
-            return Place(place.at.storage, element, place.extent.root(), place.wraps, place.clamps)
-        if index.axis is None:
+    def _loop(self, axis: int | None, loops: Mapping[int, Loop]) -> Loop | None:
+        if axis is None:
             return None
-        return self.part if index.axis == PART else self.places[primitive].loops[index.axis]
+        return self.part if axis == PART else loops[axis]
+
+    def _found(self, primitive: Primitive, place: Lookup | None) -> Place | None:
+        if place is None:
+            return None
+        at, extent = self.element(primitive, place.at), place.extent.root()
+        return Place(place.at.storage, at, extent, place.wraps, place.clamps, place.step)
 
     def in_register(self, fold: Fold) -> bool:
         """Whether a fold's accumulator is one number at a time."""
@@ -245,12 +265,13 @@ class Kernel:
             return False
         for access in (primitive.target, *primitive.reads()):
             element = self.element(primitive, access)
-            axes = [(start, step, loop) for start, step, loop in element if loop in (outer, inner)]
+            axes = [turn for turn in element if turn.loop in (outer, inner)]
             if not axes:
                 continue
             at = element.index(axes[0])
             whole = access.buffer.extents[at + 1 : at + 2]
-            if axes != [(0, 1, outer), (0, 1, inner)] or element[at : at + 2] != tuple(axes):
+            rows = (Turn(0, 1, outer), Turn(0, 1, inner))
+            if len(axes) != len(rows) or element[at : at + 2] != rows:
                 return False
             if access.buffer.reused > at or whole[0].root() is not inner.extent.root():
                 return False
@@ -280,9 +301,8 @@ class Kernel:
         """
         count = 0
         for axis in list(zip(*elements, strict=True))[:-1]:
-            start, step, loop = axis[0]
-            plain = (start, step) == (0, 1) and isinstance(loop, Loop)
-            if not plain or any(e != axis[0] for e in axis):
+            loop = axis[0].loop
+            if loop is None or any(turn != Turn(0, 1, loop) for turn in axis):
                 break
             count += 1
         return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from engine.codegen.layout import (
 from engine.codegen.primitives import IDENTITY, Count, Counter, Map, Operand
 from engine.expression import Apply, Variable
 from engine.ops import index as reading
-from engine.ops.index import WHOLE, Gap, Gather, Mask, NewAxis, Place, Span
+from engine.ops.index import WHOLE, Gap, Gather, Mask, NewAxis, Place, Span, Wire
+from engine.ops.slices import regular
 
 if TYPE_CHECKING:
     from engine.codegen.lower import Lowering
@@ -51,7 +52,11 @@ def part_of(low: Lowering, node: Apply, x: View, given: Sequence[Variable]) -> P
     types = [low.types[v] for v in given]
     values = [low.value(v) for v in given]
     at = reading.Index.read(node.params["index"], len(x.extents), types, values)
-    unknown = any(isinstance(i, Mask) or (isinstance(i, Span) and not i.bounds) for i in at.items)
+    at = regular(at, given, x.shape, low.value)
+    unknown = any(
+        isinstance(i, Mask) or (isinstance(i, Span) and i.length(x.shape[i.axis]) is None)
+        for i in at.items
+    )
     if unknown or any(e.length == 0 for e in x.extents):
         return None
     wires = [low.views[given[item.wire.number]] for item in at.gathers]
@@ -66,6 +71,9 @@ def part_of(low: Lowering, node: Apply, x: View, given: Sequence[Variable]) -> P
                 assert item.wire is not None
                 v = given[item.wire.number]
                 own[axis] = Index(place=_lookup(low, node, v, (), x.extents[axis]))
+            case Span(axis, bounds=None):
+                number = spans[axis] + (len(taken) if spans[axis] >= start else 0)
+                own[axis] = _moving(low, node, item, given, loops[number], x.extents[axis])
             case Place(axis, int(place)):
                 own[axis] = Index(place + x.extents[axis].length if place < 0 else place)
             case Span(axis):
@@ -97,6 +105,8 @@ def _axes(at: reading.Index, x: View) -> tuple[list[Extent], dict[int, int], int
 
 
 def _spanned(extent: Extent, span: Span) -> Extent:
+    if span.bounds is None:
+        return Extent(span.length(extent.length) or 0)
     picked = span.picked(extent.length)
     if picked == range(extent.length) or (extent is ONE and len(picked) == 1):
         return extent
@@ -106,7 +116,8 @@ def _spanned(extent: Extent, span: Span) -> Extent:
 def _within(outer: Index, inner: Index) -> Index:
     """The index on a buffer of what an index takes of a view on it."""
     start = outer.start + outer.step * inner.start
-    return Index(start, outer.step * inner.step, inner.axis, inner.place)
+    place = inner.place and replace(inner.place, step=outer.step * inner.place.step)
+    return Index(start, outer.step * inner.step, inner.axis, place)
 
 
 def _gathered(
@@ -127,6 +138,32 @@ def _gathered(
                 extent.unify(length)
             return Index(axis=loops[lead + counted])
     return Index(place=_lookup(low, node, v, loops[lead:], extent))
+
+
+def _moving(
+    low: Lowering,
+    node: Apply,
+    span: Span,
+    given: Sequence[Variable],
+    loop: int | None,
+    extent: Extent,
+) -> Index:
+    """The index on an axis of a slice that always has the same length, but begins anywhere.
+
+    It is checked that it lies on the axis as a whole; NumPy sees to one that does not.
+    """
+    begin, end, step = span.ends
+    assert isinstance(begin, Wire)
+    assert isinstance(end, Wire)
+    assert span.reach is not None
+    first, last = (low.views[given[wire.number]] for wire in (begin, end))
+    text = "({first} < T(0)) | ({last} > {n}) | ({last} - {first} != {reach})"
+    views = {"first": first, "last": last}
+    reach = Count((Extent(span.reach),))
+    early = low.check(node, text, views, "int64", n=Count((extent,)), reach=reach)
+    beginnings = Extent(extent.length - span.reach + 1)
+    place = Lookup(first.along(()), beginnings, wraps=False, clamps=not early)
+    return Index(0, step if isinstance(step, int) else 1, loop, place)
 
 
 def _counted(view: View, value: np.ndarray[Any, Any] | None) -> int | None:

@@ -129,7 +129,7 @@ class Index:
     """The index on one axis of a buffer: `start + step * i`, i running along `axis`.
 
     axis is an axis of the view, or a loop of an access or PART, and None where the index is fixed.
-    place: in an access what i is where it runs along no loop but is read from memory.
+    place: in an access what is added to that and read from memory.
     """
 
     start: int = 0
@@ -142,15 +142,16 @@ class Index:
 class Lookup:
     """A place on an axis that is the value of another access.
 
-    at: where it is read.  extent: the length of the axis.
-    wraps: whether it may be negative and counts from the end then.  clamps: whether it may lie
-    outside the axis, which is read as place 0: a guard sees to the error.
+    at: where it is read.  step: how far apart neighbouring places lie in the buffer.
+    extent: how many places there are.  wraps: whether it may be negative and counts from the end
+    then.  clamps: whether it may lie outside, which is read as place 0: a guard sees to the error.
     """
 
     at: Access
     extent: Extent
     wraps: bool
     clamps: bool
+    step: int = 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from engine.codegen.memory import Arena, Array, shown
 from engine.codegen.numpy import Interpreter
 from engine.codegen.plan import Plan
 from engine.codegen.primitives import Callback, Guard, Product, Task, Words, storages
-from engine.errors import EngineError, ShapeError
+from engine.errors import EngineError, ShapeError, UnforeseenError
 from engine.expression import Variable
 from engine.graph import Graph
 from engine.types import TensorType, shape_text
@@ -161,7 +161,8 @@ class Native:
     def call(self) -> None:
         """One pass: the outputs are computed from the inputs, then updates take effect.
 
-        Raises what an op that is left to NumPy raises; no update takes effect then.
+        Raises what NumPy raises for the same values, or UnforeseenError; no update takes effect
+        then.
         """
         if not self._run(self._once_address):
             self._raise()
@@ -187,7 +188,7 @@ class Native:
             raise failure
         # A guard has ended the pass: no leaf has changed, and NumPy says what is wrong with them.
         Interpreter(list(self.plan.leaves), self._results)([*map(self._held, self.plan.leaves)])
-        raise EngineError("A check has failed that does not fail in NumPy.")
+        raise UnforeseenError("NumPy can do what was not foreseen when kernels were made.")
 
     def _held(self, leaf: Variable) -> Array:
         """The value of a leaf."""
@@ -207,7 +208,8 @@ class Native:
         control: address of an int64 that is looked at before each pass; it ends the loop once it
         is not 0.  ring: address of the memory of a Ring, to which (number of the pass, recorded
         value) goes after each pass; the loop ends when it is full.  first: the number of the
-        first pass.  Raises what an op that is left to NumPy raises in the pass after those.
+        first pass.  Raises in the pass after those what NumPy raises for the same values, or
+        UnforeseenError.
         """
         request = Request.from_buffer_copy(self._once)
         request.steps, request.first, request.ring = steps, first, ring

@@ -53,10 +53,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Span:
-    """A slice of an axis; `bounds` is None where one of them is not known."""
+    """A slice of an axis; `bounds` is None where one of them is not known.
+
+    ends: start, stop and step then, as they were given.  reach: how far they are apart, where
+    that is known all the same, and there is room for it: see `engine.ops.slices`.
+    """
 
     axis: int
     bounds: Bounds | None
+    ends: tuple[int | Wire | None, ...] = ()
+    reach: int | None = None
 
     @property
     def key(self) -> slice | None:
@@ -70,6 +76,8 @@ class Span:
 
     def length(self, n: int | None) -> int | None:
         """How many places it takes of an axis of length n."""
+        if self.reach is not None:
+            return len(range(0, self.reach, self.ends[2] if isinstance(self.ends[2], int) else 1))
         return None if n is None or self.bounds is None else len(self.picked(n))
 
 
@@ -354,7 +362,10 @@ def _item(axis: int, entry: Entry, wires: Sequence[Wire]) -> Item:
     if isinstance(entry, int):
         return Place(axis, entry)
     if isinstance(entry, tuple):
-        return Span(axis, _bounds(entry, wires))
+        bounds = _bounds(entry, wires)
+        unread = iter(wires if bounds is None else ())
+        ends = tuple(next(unread, None) if isinstance(b, str) else b for b in entry)
+        return Span(axis, bounds) if bounds else Span(axis, None, ends)
     (wire,) = wires
     type, value = wire.type, wire.value
     if type.dtype in INTEGERS:

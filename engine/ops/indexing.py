@@ -1,6 +1,6 @@
 """Reading parts of a tensor by index; what an index is says `engine/ops/index.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from engine.ops.index import (
     Index,
     Layout,
 )
+from engine.ops.slices import regular
 from engine.types import DISCRETE, EVERY, INTEGERS, TensorType
 
 CATEGORY = "Indexing"
@@ -64,6 +65,18 @@ def _subtensor_view(
     return Index.of_values(index, len(shape), given).layout(shape, strides)
 
 
+def _regular_type(
+    inputs: Sequence[Variable],
+    types: Sequence[TensorType],
+    value: Callable[[Variable], Any],
+    index: Entries,
+) -> TensorType:
+    x, *wired = types
+    given = inputs[1:]
+    at = Index.read(index, x.ndim, wired, [value(v) for v in given])
+    return regular(at, given, x.shape, value).part(x)
+
+
 def _subtensor_grad(
     g: Variable, y: Variable, x: Variable, *given: Variable, index: Entries
 ) -> list[Variable | None]:
@@ -104,6 +117,7 @@ subtensor = Op(
     infer=_subtensor_type,
     numpy=_subtensor_value,
     view=_subtensor_view,
+    regular=_regular_type,
     reads_values=True,
     grad=_subtensor_grad,
     conjugates=False,

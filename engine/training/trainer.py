@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from engine.codegen import compile_graph
 from engine.codegen.numpy import Interpreter, interpret
-from engine.errors import CompileError, ParameterError, ShapeError, TypeMismatchError
+from engine.errors import (
+    CompileError,
+    ParameterError,
+    ShapeError,
+    TypeMismatchError,
+    UnforeseenError,
+)
 from engine.expression import Variable
 from engine.graph import Graph
 from engine.inference import infer_types
@@ -133,7 +140,8 @@ class Trainer:
             self.tier = 1
         except CompileError as error:
             self.reason = str(error)
-            self._engine = _Interpreted(graph, values, updates, record)
+            copies = {v: a.copy() for v, a in values.items()}
+            self._engine = _Interpreted(graph, copies, updates, record)
 
     def run(self, max_steps: int) -> int:
         """Take up to `max_steps` steps; returns how many were taken.
@@ -237,10 +245,19 @@ class _Native:
         self.native = native
         self.inputs = native.inputs
         self.outputs = native.outputs
+        self._by_numpy = partial(_Interpreted, graph, self.inputs, updates, record)
 
     def run(self, steps: int, control: Array, ring: Ring | None, first: int) -> int:
         address = 0 if ring is None else ring.address
-        return self.native.run(steps, control.ctypes.data, address, first)
+        try:
+            done = self.native.run(steps, control.ctypes.data, address, first)
+        except UnforeseenError:
+            engine = self._by_numpy()
+            done, self.outputs = engine.run(1, control, ring, first), engine.outputs
+            return done
+        if done:
+            self.outputs = self.native.outputs
+        return done
 
 
 class _Interpreted:
@@ -249,13 +266,14 @@ class _Interpreted:
     def __init__(
         self,
         graph: Graph,
-        values: Mapping[Variable, Array],
+        inputs: Mapping[Variable, Array],
         updates: Mapping[Variable, int],
         record: int,
     ) -> None:
-        self.inputs = {v: a.copy() for v, a in values.items()}
+        """Steps that change the arrays of `inputs`."""
+        self.inputs = inputs
         self.outputs: list[Array] = []
-        self._order = list(values)
+        self._order = list(inputs)
         self._interpreter = Interpreter(self._order, graph.outputs)
         self._updates = updates
         self._record = record

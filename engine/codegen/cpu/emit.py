@@ -291,7 +291,7 @@ class _Emitter:
             if (storage, element) in block.loaded:
                 return self._reuse(p, block.loaded[storage, element])
         # As far outside as its loops allow: what all turns read alike is read once.
-        used = {turn for _, _, turn in element if turn is not None}
+        used = {turn.loop for turn in element if turn.loop is not None}
         levels = [k for k, b in enumerate(self.blocks) if used & {b.loop, *b.loop.outer}]
         level = len(self.blocks) - 1 if access.places else max(levels, default=0)
         name = self._fresh("v", storage.dtype)
@@ -308,15 +308,16 @@ class _Emitter:
         terms: list[str] = []
         offset, literal = 0, True
         extents, strides = access.buffer.extents, access.buffer.strides
-        for axis, (start, step, turn) in enumerate(self.kernel.element(p, access)):
-            inner = extents[axis + 1 :]
-            if start:
-                offset += start * strides[axis]
+        for axis, turn in enumerate(self.kernel.element(p, access)):
+            inner, loop = extents[axis + 1 :], turn.loop
+            if turn.start:
+                offset += turn.start * strides[axis]
                 literal = literal and all(e.literal for e in extents[axis:])
-            if isinstance(turn, Place):
-                terms.append(self._term(self._found(p, access, axis, turn), step, inner))
-            elif turn is not None and not turn.joined and axis >= access.buffer.reused:
-                terms.append(self._term(self.variables[turn], step, inner))
+            if loop is not None and not loop.joined and axis >= access.buffer.reused:
+                terms.append(self._term(self.variables[loop], turn.step, inner))
+            if turn.place is not None:
+                found = self._found(p, access, axis, turn.place)
+                terms.append(self._term(found, turn.place.step, inner))
         if access.buffer.parted:
             terms.append(self._term(PARTED[0], 1, extents[access.buffer.reused :]))
         if offset and literal:
