@@ -10,6 +10,7 @@ import numpy as np
 from engine.codegen.intervals import interval
 from engine.codegen.layout import (
     ONE,
+    Access,
     Buffer,
     Extent,
     View,
@@ -220,9 +221,22 @@ class Lowering:
         working = node.op.working([v.dtype for v in node.inputs])
         casts = dict(zip(names, working, strict=True))
         extents = stretched(list(views.values()), node.out.ndim)
+        for name, view in views.items():
+            if node.op.scalar == "{" + name + "}" and view.dtype == node.out.dtype:
+                self.views[node.out] = self.stretch(view, extents)
+                return
         target = View.whole(Buffer.new(node.out.dtype, extents), extents)
         self.views[node.out] = target
         self.write(node, node.op.scalar, views, working[-1], target, casts)
+
+    def stretch(self, view: View, extents: Sequence[Extent]) -> View:
+        """The view itself, read again and again: memory is filled only where it must be."""
+        lead = len(extents) - len(view.extents)
+        padded = view.permuted([*(None,) * lead, *range(len(view.extents))])
+        longer = View(view.buffer, tuple(extents), padded.indices)
+        if view in self._literals:
+            self._literals[longer] = self._literals[view]
+        return longer
 
     def map(
         self, node: Apply, text: str, views: Mapping[str, View], working: str, dtype: str, ndim: int
@@ -376,6 +390,7 @@ class Lowering:
 
     def _guarded(self, folds: Sequence[Fold]) -> list[Task]:
         """The folds, and a guard that ends the run if any of them finds something."""
+        folds = list({_meaning(fold): fold for fold in folds}.values())
         if not folds:
             return []
         flag = View.whole(Buffer.new("bool", ()), ())
@@ -432,6 +447,18 @@ class Lowering:
             )
         axes = tuple(e for e in extents if e is not ONE)
         return View.whole(Buffer(dense.buffer.storage, axes), extents)
+
+
+def _meaning(fold: Fold) -> Hashable:
+    """What a fold computes: the same of two that are alike."""
+
+    def operand(o: Operand) -> Hashable:
+        if isinstance(o, Access):
+            return o.storage, o.indices
+        return tuple(e.root() for e in o.extents) if isinstance(o, Count) else o
+
+    space = tuple(e.root() for e in fold.space)
+    return fold.text, fold.working, space, tuple(map(operand, fold.operands.values()))
 
 
 def _is_native(node: Apply) -> bool:

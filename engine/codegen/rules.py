@@ -222,16 +222,13 @@ def _checked(rule: Rule) -> Rule:
 def _alloc(low: Lowering, node: Apply) -> None:
     """The value itself, read again and again: memory is filled only where it must be."""
     value = low.views[node.inputs[0]]
-    lead = node.out.ndim - len(value.extents)
-    padded = value.permuted([*(None,) * lead, *range(len(value.extents))])
+    own = (*(ONE,) * (node.out.ndim - len(value.extents)), *value.extents)
     known = low.types[node.out]
     extents = [
-        ONE if stretches else Extent(n or 0) if own is ONE else own
-        for n, stretches, own in zip(
-            known.shape, node.out.broadcastable, padded.extents, strict=True
-        )
+        ONE if stretches else Extent(n or 0) if extent is ONE else extent
+        for n, stretches, extent in zip(known.shape, node.out.broadcastable, own, strict=True)
     ]
-    low.views[node.out] = View(value.buffer, tuple(extents), padded.indices)
+    low.views[node.out] = low.stretch(value, extents)
 
 
 def _reshape_to(low: Lowering, node: Apply) -> None:
