@@ -219,6 +219,28 @@ def test_a_softmax_walks_its_rows_once() -> None:
     assert kernel.source.count("for i0 in") == 1
 
 
+def test_what_is_made_of_leaves_is_made_where_it_is_read_first() -> None:
+    v, x, g = T.matrix("v"), T.matrix("x"), T.matrix("g")
+    rng = np.random.default_rng(3)
+    values = {
+        v: rng.normal(size=(30, 20)),
+        x: rng.normal(size=(40, 30)),
+        g: rng.normal(size=(40, 20)),
+    }
+    sources = [k.source for k in assert_same([0.9 * v + T.dot(x.T, g)], values).kernels]
+    assert [s[:5] for s in sources] == ["dgemm", "def k"]
+
+
+def test_what_is_filled_with_one_value_takes_no_memory() -> None:
+    x, y = T.matrix("x"), T.matrix("y")
+    values = {x: np.ones((300, 40)), y: np.ones((300, 40))}
+    outputs = [(T.zeros_like(x) + 3) * y + T.fill(x, y[0, 0])]
+    native = assert_same(outputs, values)
+    (kernel,) = native.kernels
+    assert kernel.source.count("] = ") == 1
+    assert native.peak_bytes < 3.1 * values[y].nbytes
+
+
 def test_a_training_step_is_one_kernel_and_stays_so_in_print() -> None:
     outputs, values, weights, news = xnor()
     updates = {v: 2 + i for i, v in enumerate(weights)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.codegen.layout import ONE, Buffer, Extent, Index, View, loops_over
-from engine.codegen.primitives import Counter, Literal, Map, Operand
+from engine.codegen.primitives import Literal, Map, Operand, Position
 from engine.expression import Apply
 from engine.types import normalize_axis
 
@@ -65,7 +65,7 @@ def triangle(low: Lowering, node: Apply) -> None:
     low.views[node.out] = result
     operands: dict[str, Operand] = {"x": low.operand(view, loops)}
     for name, loop in zip(("row", "column"), loops[-2:], strict=True):
-        operands[name] = Literal(0) if loop is None else Counter(loop)
+        operands[name] = Literal(0) if loop is None else Position(loop)
     offset = node.params["offset"]
     kept = f"<= {-offset}" if node.params["lower"] else f">= {offset}"
     text = f"{{x}} if {{column}} - {{row}} {kept} else T(0)"

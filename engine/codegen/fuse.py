@@ -17,9 +17,10 @@ from typing import NamedTuple
 from engine.codegen.layout import PART, Access, Buffer, Extent, Index, Lookup, Storage
 from engine.codegen.primitives import (
     Callback,
-    Counter,
     Fold,
     Guard,
+    Map,
+    Position,
     Primitive,
     Product,
     Task,
@@ -260,7 +261,7 @@ class Kernel:
     def _adjacent(self, primitive: Primitive, outer: Loop, inner: Loop) -> bool:
         if isinstance(primitive, Fold) and primitive.where:
             return False
-        counted = (o.loop for o in primitive.operands.values() if isinstance(o, Counter))
+        counted = (o.loop for o in primitive.operands.values() if isinstance(o, Position))
         if {self.places[primitive].loops[k] for k in counted} & {outer, inner}:
             return False
         for access in (primitive.target, *primitive.reads()):
@@ -340,6 +341,7 @@ class _Fusion:
         self._errors: list[Task] = []
         self._first = 0
         self._waiting: dict[Task, tuple[int, set[Task]]] = {}
+        self._little: set[Task] = set()
 
     def add(self, task: Task) -> None:
         """Put a task into the first step that can do it, or a new one, unless it can wait."""
@@ -397,18 +399,24 @@ class _Fusion:
         return number - 1
 
     def _can_wait(self, p: Primitive) -> bool:
-        """Whether it makes much of little that is there from the start: zeros, or ones at labels.
+        """Whether it is computed where it is first read, so that it may need no memory.
 
-        It is computed where it is first read, so that it may need no memory.
+        That is what is made element by element of what is there from the start, a velocity that
+        is slowed down before a gradient is added, and what is made of little: zeros, or the sum
+        of ones at labels.
         """
         if p.target.storage.given or p.target.storage.kept:
             return False
-        return all(
-            len({i.axis for i in access.indices} - {None}) < len(p.space)
-            if access.storage.given
-            else all(q in self._waiting for q in self._writers[access.storage])
-            for access in p.reads()
+        made = [q for a in p.reads() if not a.storage.given for q in self._writers[a.storage]]
+        spread = all(
+            len({i.axis for i in a.indices} - {None}) < len(p.space)
+            for a in p.reads()
+            if a.storage.given
         )
+        if spread and self._little.issuperset(made):
+            self._little.add(p)
+            return True
+        return isinstance(p, Map) and bool(p.space) and self._waiting.keys() >= set(made)
 
     def _awaited(self, after: set[Task]) -> int:
         """Put those of the tasks that wait, and those that they wait for, where all the others are.
@@ -424,6 +432,7 @@ class _Fusion:
             new = before & self._waiting.keys() - needed.keys()
         for q in sorted(needed, key=lambda q: needed[q][0]):
             del self._waiting[q]
+            self._little.discard(q)
             self._put(q, earliest)
             earliest = max(earliest, self._where[q])
         return earliest

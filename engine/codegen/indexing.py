@@ -19,7 +19,7 @@ from engine.codegen.layout import (
     loops_over,
     stretched,
 )
-from engine.codegen.primitives import IDENTITY, Count, Counter, Map, Operand
+from engine.codegen.primitives import IDENTITY, Count, Map, Operand, Position
 from engine.expression import Apply, Variable
 from engine.ops import index as reading
 from engine.ops.index import WHOLE, Gap, Gather, Mask, NewAxis, Place, Span, Wire
@@ -310,7 +310,7 @@ def _chosen(low: Lowering, node: Apply, text: str, part: Part, rows: dict[int, i
         "x": low.operand(view, loops),
         "value": low.operand(new, along[lead:]),
         "at": Access(at.buffer, indices),
-        "turn": Counter(axis),
+        "turn": Position(axis),
     }
     if lookup.wraps:
         operands["n"] = Count((lookup.extent,))
@@ -334,7 +334,7 @@ def one_hot(low: Lowering, node: Apply) -> None:
     result = View.whole(Buffer.new(node.out.dtype, extents), extents)
     low.views[node.out] = result
     loops, space = loops_over(extents)
-    operands = {"y": low.operand(view, loops[:-1]), "turn": Counter(len(space) - 1)}
+    operands = {"y": low.operand(view, loops[:-1]), "turn": Position(len(space) - 1)}
     place = result.along(loops)
     low.tasks.append(Map(node, space, "{turn} == {y}", operands, "int64", place))
 

@@ -198,6 +198,12 @@ class View:
         return tuple(steps)
 
     @property
+    def is_stretched(self) -> bool:
+        """Whether elements are read again along an axis that has a loop."""
+        walked = {i.axis for i in self.indices}
+        return any(e is not ONE and k not in walked for k, e in enumerate(self.extents))
+
+    @property
     def is_whole(self) -> bool:
         """Whether it is its buffer, axis by axis."""
         kept = [k for k, e in enumerate(self.extents) if e is not ONE]

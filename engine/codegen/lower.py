@@ -168,7 +168,8 @@ class Lowering:
         self.tasks.append(Callback(node, run, sources, targets))
 
     def _is_constant(self, node: Apply) -> bool:
-        known = all(self.views[v].buffer.storage.value is not None for v in node.inputs)
+        views = [self.views[v] for v in node.inputs]
+        known = all(x.buffer.storage.value is not None and not x.is_stretched for x in views)
         computable = node.op.numpy is not None and not node.op.higher_order
         return bool(node.inputs) and known and computable and len(node.outputs) == 1
 
@@ -181,7 +182,9 @@ class Lowering:
             for v in node.inputs
         ]
         value = np.asarray(node.op.evaluate(*values, **node.params)).astype(node.out.dtype)
-        inline = all(isinstance(v, Constant) for v in node.inputs)
+        inline = all(
+            isinstance(v, Constant) or self.views[v] in self._literals for v in node.inputs
+        )
         self.views[node.out] = self._constant(value, node.out.type, inline)
 
     def _expand(self, node: Apply) -> None:

@@ -31,13 +31,13 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Counter:
+class Position:
     """The number of the turn of a loop, counted from 0."""
 
     loop: int
 
 
-Operand = Access | Literal | Count | Counter
+Operand = Access | Literal | Count | Position
 
 
 @dataclass(eq=False)

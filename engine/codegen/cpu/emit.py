@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.codegen.fuse import Element, Kernel, Loop, Place
 from engine.codegen.layout import Access, Extent, Storage
-from engine.codegen.primitives import Count, Counter, Fold, Literal, Map, Operand, Primitive
+from engine.codegen.primitives import Count, Fold, Literal, Map, Operand, Position, Primitive
 from engine.types import DTYPES, FLOATS
 
 INDENT = "    "
@@ -265,7 +265,7 @@ class _Emitter:
             return _literal(operand.value, dtype)
         if isinstance(operand, Count):
             return f"{TYPES[dtype]}({self._count(operand.extents)})"
-        if isinstance(operand, Counter):
+        if isinstance(operand, Position):
             return f"{TYPES[dtype]}({self.variables[self.kernel.places[p].loops[operand.loop]]})"
         name = self._value(p, operand)
         if self.dtypes[name] == dtype:
