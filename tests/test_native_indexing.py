@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 import engine.tensor as T
+from engine import function
+from engine.codegen.lower import Lowering, UncheckedError
 from engine.codegen.numpy import interpret
 from engine.errors import IndexOutOfRangeError
 from engine.expression import OPS, Variable
 from engine.grad import grad
+from engine.graph import Graph
+from engine.inference import infer_types
 from engine.training import Trainer, TrainingSpec
 from tests.test_codegen import assert_same, compiled, kernel_cache
 
@@ -232,6 +236,33 @@ def test_places_that_cannot_be_outside_are_not_checked() -> None:
     values = {x: RNG.normal(size=(4, 3)), i: np.array([9, -9]), b: np.array([True, False])}
     assert "guard" not in assert_native(inside, values)
     assert "guard" in assert_native([x[i + 0]], {**values, i: np.array([-4, 3])})
+
+
+def test_large_arrays_are_indexed_where_they_are_with_the_bits_of_numpy() -> None:
+    x, v, i = T.fmatrix("x"), T.fmatrix("v"), T.lvector("i")
+    outputs = [x[i] * 2, T.inc_subtensor(x[i], v), T.set_subtensor(x[:, i[:9] % 7], 1)]
+    native, plain = (function([x, v, i], outputs, mode=mode) for mode in ("NUMBA", "NUMPY"))
+    arrays = [RNG.normal(size=shape).astype("float32") for shape in ((500, 200), (3000, 200))]
+    places = RNG.integers(-500, 500, 3000)
+    for _ in range(2):
+        for got, expected in zip(native(*arrays, places), plain(*arrays, places), strict=True):
+            assert got.tobytes() == expected.tobytes()
+        wrong = places.copy()
+        wrong[2999] = 500
+        with pytest.raises(IndexOutOfRangeError, match="Index 500 is outside axis 0"):
+            native(*arrays, wrong)
+    assert not [k.source for k in native.kernels if k.source.startswith("numpy:")]
+
+
+def test_a_step_that_is_done_again_and_again_leaves_what_is_checked_to_numpy() -> None:
+    x, i = T.dvector("x"), T.lscalar("i")
+    y = x[i]
+    assert y.owner is not None
+    graph = Graph([x, i], [y])
+    low = Lowering(graph, infer_types(graph, {x: (3,), i: ()}))
+    low.tasks = []
+    with pytest.raises(UncheckedError):
+        low.check(y.owner, "{i} > 2", {"i": low.views[i]}, "int64")
 
 
 # What it fuses with.

@@ -44,6 +44,10 @@ RADIX = 1 << 48
 """Larger than any length: strides that are powers of it can be told apart."""
 
 
+class UncheckedError(Exception):
+    """Something would have to be checked where that cannot be done."""
+
+
 class Lowering:
     """The tasks of a graph, in an order in which they can be done one after the other.
 
@@ -60,6 +64,7 @@ class Lowering:
         self._literals: dict[View, Literal] = {}
         self._constants: dict[Hashable, View] = {}
         self._checks: list[tuple[Fold, bool]] = []
+        self._outermost = self.tasks
         self.leaves: list[Variable] = []
         for v in dict.fromkeys([*graph.leaves(), *given]):
             self._leaf(v)
@@ -133,8 +138,14 @@ class Lowering:
         elif op.fold is not None:
             self._reduction(node)
         elif op.name in RULES:
-            RULES[op.name](self, node)
+            self._by_rule(node)
         else:
+            self.call(node)
+
+    def _by_rule(self, node: Apply) -> None:
+        try:
+            RULES[node.op.name](self, node)
+        except UncheckedError:
             self.call(node)
 
     @staticmethod
@@ -376,7 +387,12 @@ class Lowering:
         The views are stretched to each other.  facts: further operands of the text.
         Returns whether the run ends before anything that is lowered here or later has begun.
         The error is then the one that NumPy has for the same values.
+
+        Raises UncheckedError where tasks are not those of the graph but of a step that is done
+        again and again: then NumPy has to do what is to be checked.
         """
+        if self.tasks is not self._outermost:
+            raise UncheckedError
         extents = stretched(list(views.values()), max(len(v.extents) for v in views.values()))
         loops, space = loops_over(extents)
         operands = {
@@ -411,7 +427,7 @@ class Lowering:
         if moved is not None:
             self.views[node.out] = moved
         elif node.op.name in RULES and _is_native(node):
-            RULES[node.op.name](self, node)
+            self._by_rule(node)
         elif len(node.inputs) > 1:
             self.call(node)
         else:
