@@ -82,12 +82,17 @@ class Place:
 
 
 class Turn(NamedTuple):
-    """Where an index stands: `start + step * i`, i being the turn of a loop, and the place."""
+    """Where an index stands: `start + step * i + spacing * k`, and a place that is added.
+
+    i and k are the turns of `loop` and `within`.
+    """
 
     start: int
     step: int
     loop: Loop | None
     place: Place | None = None
+    spacing: int = 0
+    within: Loop | None = None
 
 
 Element = tuple[Turn, ...]
@@ -188,6 +193,7 @@ class Kernel:
                 and y.axis == k
                 and (x.start, x.step) == (y.start, y.step)
                 and x.place is y.place is None
+                and x.within is y.within is None
                 for x, y in zip(a.indices, b.indices, strict=True)
             ):
                 return False
@@ -199,7 +205,14 @@ class Kernel:
         """What an access of the primitive touches, in terms of the kernel's loops."""
         loops = self.places[primitive].loops
         return tuple(
-            Turn(i.start, i.step, self._loop(i.axis, loops), self._found(primitive, i.place))
+            Turn(
+                i.start,
+                i.step,
+                self._loop(i.axis, loops),
+                self._found(primitive, i.place),
+                i.spacing,
+                self._loop(i.within, loops),
+            )
             for i in access.indices
         )
 
@@ -266,7 +279,7 @@ class Kernel:
             return False
         for access in (primitive.target, *primitive.reads()):
             element = self.element(primitive, access)
-            axes = [turn for turn in element if turn.loop in (outer, inner)]
+            axes = [t for t in element if t.loop in (outer, inner) or t.within in (outer, inner)]
             if not axes:
                 continue
             at = element.index(axes[0])
@@ -491,7 +504,9 @@ def has_separate_turns(primitive: Primitive) -> bool:
         return True
     own = [a for a in primitive.reads() if a.storage is primitive.target.storage]
     return any(
-        index.axis == first and all(a.indices[k] == index for a in own)
+        index.axis == first
+        and index.within is None  # windows may overlap
+        and all(a.indices[k] == index for a in own)
         for k, index in enumerate(primitive.target.indices)
     )
 
@@ -517,7 +532,10 @@ def split(fold: Fold, parts: Extent) -> tuple[Fold, Fold]:
     extents = (parts, *whole.buffer.extents)
     partial = Buffer(Storage(whole.storage.dtype, prod(e.length for e in extents)), extents)
     place = {k: n for n, k in enumerate(sorted(fold.kept), 1)}
-    target = tuple(Index(i.start, i.step, _placed(i.axis, place)) for i in whole.indices)
+    target = tuple(
+        replace(i, axis=_placed(i.axis, place), within=_placed(i.within, place))
+        for i in whole.indices
+    )
     total = Fold(
         fold.node,
         (parts, *(fold.space[k] for k in place)),

@@ -126,9 +126,10 @@ PART = -1
 
 @dataclass(frozen=True)
 class Index:
-    """The index on one axis of a buffer: `start + step * i`, i running along `axis`.
+    """The index on one axis of a buffer: `start + step * i + spacing * k`.
 
-    axis is an axis of the view, or a loop of an access or PART, and None where the index is fixed.
+    i runs along `axis`: an axis of the view, or a loop or PART of an access; None if it is fixed.
+    k runs along `within`, where the loops of an access go through the elements of windows.
     place: in an access what is added to that and read from memory.
     """
 
@@ -136,6 +137,8 @@ class Index:
     step: int = 1
     axis: int | None = None
     place: Lookup | None = None
+    spacing: int = 0
+    within: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +155,20 @@ class Lookup:
     wraps: bool
     clamps: bool
     step: int = 1
+
+
+@dataclass(frozen=True)
+class Window:
+    """Windows along an axis: `start + step * place + spacing * element`.
+
+    place, element: the loops over the windows and over what each of them holds, None for one.
+    """
+
+    start: int
+    step: int
+    place: int | None
+    spacing: int
+    element: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,6 +301,20 @@ class View:
         )
         return Access(self.buffer, indices)
 
+    def through(self, loops: Sequence[int | None], windows: Mapping[int, Window]) -> Access:
+        """The element of a window that is met where some axes have windows in place of a loop."""
+        indices = []
+        for i in self.indices:
+            if i.axis is None:
+                indices.append(i)
+            elif i.axis in windows:
+                w = windows[i.axis]
+                start, step, spacing = (i.step * n for n in (w.start, w.step, w.spacing))
+                indices.append(Index(i.start + start, step, w.place, None, spacing, w.element))
+            else:
+                indices.append(Index(i.start, i.step, loops[i.axis]))
+        return Access(self.buffer, tuple(indices))
+
 
 @dataclass(frozen=True, eq=False)
 class Access:
@@ -312,9 +343,14 @@ def loops_over(extents: Sequence[Extent]) -> tuple[list[int | None], tuple[Exten
 
 def stretched(views: Sequence[View], ndim: int) -> tuple[Extent, ...]:
     """The lengths of the result of an elementwise op; those that must be equal become one."""
+    return united([view.extents for view in views], ndim)
+
+
+def united(shapes: Sequence[Sequence[Extent]], ndim: int) -> tuple[Extent, ...]:
+    """The lengths of axes that are aligned at the end; those that must be equal become one."""
     result: list[Extent] = [ONE] * ndim
-    for view in views:
-        for k, extent in enumerate(view.extents, ndim - len(view.extents)):
+    for extents in shapes:
+        for k, extent in enumerate(extents, ndim - len(extents)):
             if extent is ONE:
                 continue
             if result[k] is ONE:

@@ -78,7 +78,7 @@ class Lowering:
     def _leaf(self, v: Variable) -> None:
         if isinstance(v, Constant):
             if v.identity not in self._constants:
-                self._constants[v.identity] = self._constant(v.data, v.type)
+                self._constants[v.identity] = self.constant(v.data, v.type)
             self.views[v] = self._constants[v.identity]
             return
         known = self.types[v]
@@ -89,7 +89,8 @@ class Lowering:
         self.views[v] = View.whole(Buffer.new(v.dtype, extents, given=True, kept=True), extents)
         self.leaves.append(v)
 
-    def _constant(self, value: Any, type: TensorType, inline: bool = True) -> View:
+    def constant(self, value: Any, type: TensorType, inline: bool = True) -> View:
+        """A value that no run changes; one number that is simple goes into the text, if inline."""
         value = np.ascontiguousarray(value).reshape(np.shape(value))
         extents = [
             ONE if b else Extent(n, literal=inline or declared is not None)
@@ -157,6 +158,13 @@ class Lowering:
             )
         return n
 
+    def fresh(self, v: Variable) -> tuple[Extent, ...]:
+        """Lengths for the axes of a variable, as no other tensor has them."""
+        return tuple(
+            ONE if b else Extent(self._length(n, v))
+            for n, b in zip(self.types[v].shape, v.broadcastable, strict=True)
+        )
+
     def call(
         self,
         node: Apply,
@@ -168,10 +176,7 @@ class Lowering:
         function: what does so, from the values of `given`, in place of the op's own.
         """
         for v in node.outputs:
-            extents = [
-                ONE if b else Extent(self._length(n, v))
-                for n, b in zip(self.types[v].shape, v.broadcastable, strict=True)
-            ]
+            extents = self.fresh(v)
             self.views[v] = View.whole(Buffer.new(v.dtype, extents), extents)
         sources = tuple(self.views[v] for v in (node.inputs if given is None else given))
         targets = tuple(self.views[v] for v in node.outputs)
@@ -196,7 +201,7 @@ class Lowering:
         inline = all(
             isinstance(v, Constant) or self.views[v] in self._literals for v in node.inputs
         )
-        self.views[node.out] = self._constant(value, node.out.type, inline)
+        self.views[node.out] = self.constant(value, node.out.type, inline)
 
     def _expand(self, node: Apply) -> None:
         """Lower, in place of the op, the expression of simpler ops that computes the same."""
@@ -456,14 +461,7 @@ class Lowering:
         """The elements of x, in C order, in the shape of another variable."""
         dense = self.dense(node, x)
         model = self.views.get(like)
-        if model is not None:
-            extents = model.extents
-        else:
-            shape = self.types[like].shape
-            extents = tuple(
-                ONE if b else Extent(self._length(n, like))
-                for n, b in zip(shape, like.broadcastable, strict=True)
-            )
+        extents = model.extents if model is not None else self.fresh(like)
         axes = tuple(e for e in extents if e is not ONE)
         return View.whole(Buffer(dense.buffer.storage, axes), extents)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
-from engine.codegen import cumulative, diagonals, draws, indexing, rearranging
+from engine.codegen import cumulative, diagonals, draws, indexing, pooling, rearranging
 from engine.codegen.cpu.blas import COLUMN, INNER, ROW, is_readable
 from engine.codegen.layout import (
     ONE,
@@ -282,8 +282,10 @@ def _place(sign: str, start: str) -> Rule:
 
 
 RULES: dict[str, Rule] = {
+    **pooling.RULES,
     "alloc": _checked(_alloc),
     "alloc_diag": diagonals.laid_out,
+    "average_pool_grad": _checked(pooling.from_averages),
     "argmax": _place(">", "LOWEST"),
     "argmin": _place("<", "HIGHEST"),
     "assert_true": _assert_true,

@@ -291,7 +291,7 @@ class _Emitter:
             if (storage, element) in block.loaded:
                 return self._reuse(p, block.loaded[storage, element])
         # As far outside as its loops allow: what all turns read alike is read once.
-        used = {turn.loop for turn in element if turn.loop is not None}
+        used = {loop for turn in element for loop in (turn.loop, turn.within) if loop is not None}
         levels = [k for k, b in enumerate(self.blocks) if used & {b.loop, *b.loop.outer}]
         level = len(self.blocks) - 1 if access.places else max(levels, default=0)
         name = self._fresh("v", storage.dtype)
@@ -309,15 +309,18 @@ class _Emitter:
         offset, literal = 0, True
         extents, strides = access.buffer.extents, access.buffer.strides
         for axis, turn in enumerate(self.kernel.element(p, access)):
-            inner, loop = extents[axis + 1 :], turn.loop
+            inner = extents[axis + 1 :]
             if turn.start:
                 offset += turn.start * strides[axis]
                 literal = literal and all(e.literal for e in extents[axis:])
-            if loop is not None and not loop.joined and axis >= access.buffer.reused:
-                terms.append(self._term(self.variables[loop], turn.step, inner))
             if turn.place is not None:
                 found = self._found(p, access, axis, turn.place)
                 terms.append(self._term(found, turn.place.step, inner))
+            if axis < access.buffer.reused:
+                continue
+            for loop, step in ((turn.loop, turn.step), (turn.within, turn.spacing)):
+                if loop is not None and not loop.joined:
+                    terms.append(self._term(self.variables[loop], step, inner))
         if access.buffer.parted:
             terms.append(self._term(PARTED[0], 1, extents[access.buffer.reused :]))
         if offset and literal:
