@@ -9,13 +9,14 @@ their loops, and a small network with its gradient and its updates ends up in on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import NamedTuple
 
 from engine.codegen.layout import PART, Access, Buffer, Extent, Index, Lookup, Storage
 from engine.codegen.primitives import (
+    Batch,
     Callback,
     Fold,
     Guard,
@@ -332,7 +333,7 @@ def _conflicts(earlier: Primitive, later: Primitive) -> Iterator[tuple[Access, A
             yield access, later.target
 
 
-Step = Kernel | Product | Words | Callback | Guard
+Step = Kernel | Product | Batch | Words | Callback | Guard
 
 
 def fuse(tasks: Sequence[Task]) -> list[Step]:
@@ -554,20 +555,20 @@ def _placed(axis: int | None, place: Mapping[int, int]) -> int | None:
     return None if axis is None else place[axis]
 
 
-def settle(steps: Sequence[Step]) -> set[Storage]:
+def settle(steps: Sequence[Step], kept: Collection[Storage] = ()) -> set[Storage]:
     """Decide what lies in memory, and where loops and memory can be shared.
 
-    Returns the storages that are needed: those that are kept, constant, or read where their
-    value is not at hand.
+    kept: what is needed in any case.  Returns the storages that are needed: those, what is read
+    or changed from outside, constants, and what is read where its value is not at hand.
     """
-    needed = _needed(steps)
+    needed = _needed(steps).union(kept)
     shared: dict[Storage, int] = defaultdict(int)
     for step in steps:
         for storage in {s for p in _parts(step) for s in storages(p)}:
             shared[storage] += 1
     for step in steps:
         if isinstance(step, Kernel):
-            own = {s for s in needed if shared[s] == 1 and not (s.kept or s.given)}
+            own = {s for s in needed if shared[s] == 1 and not (s.kept or s.given or s in kept)}
             step.reuse(own)
             step.collapse()
     return needed

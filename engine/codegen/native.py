@@ -5,25 +5,25 @@ from __future__ import annotations
 import ctypes
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from engine.codegen.cpu import blas, threads
+from engine.codegen.cpu import batch, blas, threads
 from engine.codegen.cpu.compiler import ENTRY, Compiled, compile_kernels
 from engine.codegen.cpu.emit import Source, emit
 from engine.codegen.cpu.machine import Loaded
 from engine.codegen.cpu.philox import philox
 from engine.codegen.cpu.runner import Request, run, runner
 from engine.codegen.cpu.threads import pool
-from engine.codegen.fuse import Kernel, fuse, settle
+from engine.codegen.fuse import Kernel, Step, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array, shown
 from engine.codegen.numpy import Interpreter
 from engine.codegen.plan import Plan
-from engine.codegen.primitives import Callback, Guard, Product, Task, Words, storages
+from engine.codegen.primitives import Batch, Callback, Guard, Product, Task, Words, storages
 from engine.errors import EngineError, ShapeError, UnforeseenError
 from engine.expression import Variable
 from engine.graph import Graph
@@ -54,9 +54,9 @@ class KernelLine:
 class KernelInfo:
     """A kernel, for people to see.
 
-    name: that of its object code.  source: its text; for a product, the routine of BLAS, for
-    random words `philox`, for a look at what was checked `guard`, and for what is left to NumPy,
-    the op.
+    name: that of its object code.  source: its text; for a product, the routine of BLAS, for a
+    batch, all that runs for each of its entries, for random words `philox`, for a look at what was
+    checked `guard`, and for what is left to NumPy, the op.
     ops: the names of the ops in it.  origins: ids of the canvas nodes that it computes.
     from_cache: whether it was compiled before.  seconds: what it took to compile or to load.
     lines: of its source.  The source itself names no node, so that all graphs share kernels.
@@ -110,6 +110,7 @@ class Native:
         self.kernels: list[KernelInfo] = []
         self._codes: list[Loaded] = [runner()]
         self._cells: list[Any] = []
+        self._inner: dict[Batch, list[Step]] = {}
         self._callbacks: list[tuple[Callback, list[Array], list[Array]]] = []
         self._failed = np.zeros(1, np.int64)
         self._failure: BaseException | None = None
@@ -225,24 +226,45 @@ class Native:
     def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
         steps = fuse(plan.tasks)
         needed = settle(steps)
-        sources = {step: emit(step, needed) for step in steps if isinstance(step, Kernel)}
+        sources = dict(self._emitted(steps, needed))
         compiled = compile_kernels([(s.text, s.signature, s.parted) for s in sources.values()])
         entries = []
         for done, step in enumerate(steps):
             progress(done, len(steps))
-            match step:
-                case Kernel():
-                    entries.append(self._kernel(step, sources[step], next(compiled)))
-                case Product():
-                    entries.append(self._product(step))
-                case Words():
-                    entries.append(self._drawn(step))
-                case Callback():
-                    entries.append(self._callback(step))
-                case Guard():
-                    entries.append(self._guard(step))
+            entries.append(self._entry(step, sources, compiled))
         progress(len(steps), len(steps))
         return entries
+
+    def _emitted(
+        self, steps: Sequence[Step], needed: set[Storage]
+    ) -> Iterator[tuple[Kernel, Source]]:
+        """The text of each kernel, also of those for the entries of a batch."""
+        for step in steps:
+            if isinstance(step, Kernel):
+                yield step, emit(step, needed)
+            elif isinstance(step, Batch):
+                inner = self._inner[step] = fuse(step.tasks)
+                yield from self._emitted(inner, settle(inner, storages(step)))
+
+    def _entry(
+        self, step: Step, sources: Mapping[Kernel, Source], compiled: Iterator[Compiled]
+    ) -> _Entry:
+        match step:
+            case Kernel():
+                return self._kernel(step, sources[step], next(compiled))
+            case Product():
+                return self._product(step)
+            case Batch():
+                first = len(self.kernels)
+                entries = [self._entry(s, sources, compiled) for s in self._inner[step]]
+                self.kernels[first:] = [_together(self.kernels[first:])]
+                return self._batch(step, entries)
+            case Words():
+                return self._drawn(step)
+            case Callback():
+                return self._callback(step)
+            case Guard():
+                return self._guard(step)
 
     def _kernel(self, kernel: Kernel, source: Source, compiled: Compiled) -> _Entry:
         self._codes.append(compiled.code)
@@ -270,6 +292,12 @@ class Native:
         self._show(call.routine, call.routine, [[product]], True, 0.0)
         used = tuple(w[0] for w in words if isinstance(w, tuple))
         return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words), used)
+
+    def _batch(self, batched: Batch, entries: Sequence[_Entry]) -> _Entry:
+        self._codes.append(batch.code())
+        words = batch.row([(e.address, e.words) for e in entries], batched.count, batched.moving)
+        used = tuple(dict.fromkeys(s for e in entries for s in e.storages))
+        return _Entry(batch.code().address("batch"), words, used)
 
     def _callback(self, callback: Callback) -> _Entry:
         sources: list[Array] = []
@@ -367,6 +395,23 @@ class Native:
                 else:
                     words[at] = self._arena.address(word[0]) + word[1] * word[0].itemsize
                 at += 1
+
+
+def _together(kernels: Sequence[KernelInfo]) -> KernelInfo:
+    """Kernels that run one after the other for each entry of a batch, as one."""
+    ops = tuple(dict.fromkeys(op for k in kernels for op in k.ops))
+    origins = frozenset[str]().union(*(k.origins for k in kernels))
+    inner = [replace(line, text=f"    {line.text}") for k in kernels for line in k.lines]
+    lines = (KernelLine("for each entry of the batch:", ops, origins), *inner)
+    return KernelInfo(
+        "+".join(k.name for k in kernels),
+        "\n".join(line.text for line in lines) + "\n",
+        ops,
+        origins,
+        all(k.from_cache for k in kernels),
+        sum(k.seconds for k in kernels),
+        lines,
+    )
 
 
 def _ops(tasks: Sequence[Task]) -> tuple[str, ...]:

@@ -122,18 +122,34 @@ class Fold(Primitive):
         return tuple(i for i in self.order if i not in self.reduced)
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix in memory.
+
+    offset: of its first element.  row, column: how far it is from a row, or a column, to the next.
+    All in elements.
+    """
+
+    storage: Storage
+    offset: int
+    row: int
+    column: int
+
+
 @dataclass(eq=False)
 class Product:
-    """A product of matrices or of a matrix and a vector that BLAS computes: target = x @ y.
+    """A product of matrices that BLAS computes: target = x @ y.
 
-    Accesses are of the loops 0 (rows), 1 (inner) and 2 (columns).
+    space: the numbers of rows, of products that are summed, and of columns.
+    adds: whether it is added to what the target holds.
     """
 
     node: Apply | None
-    x: Access
-    y: Access
-    target: Access
-    space: tuple[Extent, Extent, Extent]
+    x: Matrix
+    y: Matrix
+    target: Matrix
+    space: tuple[int, int, int]
+    adds: bool = False
 
     @property
     def origins(self) -> frozenset[str]:
@@ -142,7 +158,33 @@ class Product:
 
     def touched(self) -> tuple[set[Storage], set[Storage]]:
         """The memory that is read, and that which is written."""
-        return {self.x.storage, self.y.storage}, {self.target.storage}
+        old = {self.target.storage} if self.adds else set()
+        return {self.x.storage, self.y.storage} | old, {self.target.storage}
+
+
+@dataclass(eq=False)
+class Batch:
+    """The same tasks for each entry of a batch, one entry after the other.
+
+    tasks: those of the first entry.  count: of entries.
+    moving: by how many elements the place of a storage moves from entry to entry.
+    """
+
+    node: Apply
+    tasks: tuple[Task, ...]
+    count: int
+    moving: Mapping[Storage, int]
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The ids of the canvas nodes that it stems from."""
+        return _origins(self.node)
+
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory that is read, and that which is written."""
+        touched = [task.touched() for task in self.tasks]
+        read, written = (set[Storage]().union(*part) for part in zip(*touched, strict=True))
+        return read, written
 
 
 @dataclass(eq=False)
@@ -205,7 +247,7 @@ class Words:
         return {self.state.buffer.storage}, {self.target.buffer.storage}
 
 
-Task = Primitive | Product | Words | Callback | Guard
+Task = Primitive | Product | Batch | Words | Callback | Guard
 """One thing to do, after those whose results it needs."""
 
 

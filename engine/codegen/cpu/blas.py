@@ -6,18 +6,16 @@ It is loaded only when a graph has a product that is large enough.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from typing import Any
 
-from engine.codegen.layout import Access, Storage
-from engine.codegen.primitives import Product
+from engine.codegen.layout import Storage
+from engine.codegen.primitives import Matrix, Product
 
 LETTER = {"float32": "s", "float64": "d"}
-ROW, INNER, COLUMN = range(3)
 
 Argument = str | int | float | tuple[Storage, int]
 """A flag, a length, a factor, or a place: a storage and an offset in elements."""
@@ -61,52 +59,41 @@ def _routines() -> dict[str, Any]:
     return dict(module.__pyx_capi__)
 
 
-def is_readable(access: Access, loops: Sequence[int]) -> bool:
-    """Whether BLAS can read an operand where it lies: one stride of a matrix must be 1."""
-    strides = [stride(access, k) for k in loops]
-    return all(s > 0 for s in strides) and (len(loops) == 1 or 1 in strides)
-
-
-def stride(access: Access, loop: int) -> int:
-    """How many elements lie between two turns of a loop."""
-    strides = access.buffer.strides
-    return sum(i.step * s for i, s in zip(access.indices, strides, strict=True) if i.axis == loop)
-
-
 def call(product: Product) -> Call:
     """The call that computes a product.
 
     BLAS counts along columns first, we along rows, so that it sees every matrix of ours
     transposed and computes the transposed product: y' x' in place of x y.
     """
-    m, k, n = (e.length for e in product.space)
+    m, k, n = product.space
     x, y, target = product.x, product.y, product.target
     dtype = target.storage.dtype
-    rows = any(i.axis == ROW for i in target.indices)
-    columns = any(i.axis == COLUMN for i in target.indices)
-    to = _place(target)
-    if rows and columns:
-        left, right = _matrix(y, INNER, COLUMN), _matrix(x, ROW, INNER)
-        sizes = (n, m, k)
-        arguments = (left[0], right[0], *sizes, 1.0, *left[1:], *right[1:], 0.0, to, max(n, 1))
-        return Call(LETTER[dtype] + "gemm", dtype, arguments)
-    matrix, vector, outer = (x, y, ROW) if rows else (y, x, COLUMN)
+    beta = float(product.adds)
+    to = target.storage, target.offset
+    if m != 1 and n != 1:
+        left, right = _matrix(y, k, n), _matrix(x, m, k)
+        factors = (*left[1:], *right[1:], beta, to, max(target.row, n))
+        return Call(LETTER[dtype] + "gemm", dtype, (left[0], right[0], n, m, k, 1.0, *factors))
+    if n == 1:
+        matrix, vector, step, out = x, y, y.row, target.row
+    else:
+        matrix, vector, step, out = _transposed(y), x, x.column, target.column
     # As the product of a matrix whose rows belong to the result.
-    flag, place, leading = _matrix(matrix, outer, INNER)
-    length = m if rows else n
-    sizes2 = (k, length) if flag == "N" else (length, k)
+    flag, place, leading = _matrix(matrix, m * n, k)
+    sizes = (k, m * n) if flag == "N" else (m * n, k)
     flag = "T" if flag == "N" else "N"
-    step = stride(vector, INNER)
-    arguments2 = (flag, *sizes2, 1.0, place, leading, _place(vector), step, 0.0, to, 1)
-    return Call(LETTER[dtype] + "gemv", dtype, arguments2)
+    start = vector.storage, vector.offset
+    factors2 = (1.0, place, leading, start, max(step, 1), beta, to, max(out, 1))
+    return Call(LETTER[dtype] + "gemv", dtype, (flag, *sizes, *factors2))
 
 
-def _place(access: Access) -> tuple[Storage, int]:
-    strides = access.buffer.strides
-    return access.storage, sum(i.start * s for i, s in zip(access.indices, strides, strict=True))
+def _transposed(matrix: Matrix) -> Matrix:
+    return Matrix(matrix.storage, matrix.offset, matrix.column, matrix.row)
 
 
-def _matrix(access: Access, row: int, column: int) -> tuple[str, tuple[Storage, int], int]:
+def _matrix(matrix: Matrix, rows: int, columns: int) -> tuple[str, tuple[Storage, int], int]:
     """How BLAS is to read a matrix: as it sees it or transposed, where, and its long stride."""
-    down, across = stride(access, row), stride(access, column)
-    return ("N", _place(access), down) if across == 1 else ("T", _place(access), across)
+    place = matrix.storage, matrix.offset
+    if matrix.column == 1:
+        return "N", place, max(matrix.row, columns)
+    return "T", place, max(matrix.column, rows)
