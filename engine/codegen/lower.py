@@ -317,11 +317,12 @@ class Lowering:
                 other.unify(own)
         self.write(node, IDENTITY, {"x": source}, source.dtype, target, origins=origins)
 
-    def dense(self, node: Apply, view: View) -> View:
-        """The same elements in a buffer of their own, in C order."""
-        if view.is_whole:
+    def dense(self, node: Apply, view: View, dtype: str | None = None) -> View:
+        """The same elements in C order, in a buffer of their own if need be; cast to a dtype."""
+        dtype = dtype or view.dtype
+        if view.is_whole and view.dtype == dtype:
             return view
-        fresh = View.whole(Buffer.new(view.dtype, view.extents), view.extents)
+        fresh = View.whole(Buffer.new(dtype, view.extents), view.extents)
         self.copy(node, view, fresh)
         return fresh
 

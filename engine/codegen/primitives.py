@@ -135,6 +135,11 @@ class Matrix:
     row: int
     column: int
 
+    @property
+    def transposed(self) -> Matrix:
+        """Its rows as columns."""
+        return Matrix(self.storage, self.offset, self.column, self.row)
+
 
 @dataclass(eq=False)
 class Product:

@@ -202,26 +202,30 @@ def _by_blas(
         (extents[c].length, {t.view.buffer.storage: t.stride(c) for t in (x, y, target)})
         for c in batch
     ]
-    low.tasks.append(batched(node, Product(node, *matrices, space), moving))
+    low.tasks += batched(node, [Product(node, *matrices, space)], moving)
     return whole.permuted([order.index(c) if c in order else None for c in out])
 
 
-def batched(node: Apply, task: Task, axes: Sequence[tuple[int, Mapping[Storage, int]]]) -> Task:
-    """A task for each entry of a batch with some axes.
+def batched(
+    node: Apply, tasks: Sequence[Task], axes: Sequence[tuple[int, Mapping[Storage, int]]]
+) -> Sequence[Task]:
+    """Tasks for each entry of a batch with some axes.
 
     axes: from the outermost to the innermost the length, and how far storages move.
     """
     for count, moving in reversed(axes):
-        if isinstance(task, Batch) and _continues(moving, task):
-            task = replace(task, count=count * task.count)
+        inner = tasks[0]
+        if isinstance(inner, Batch) and _continues(moving, inner):
+            tasks = [replace(inner, count=count * inner.count)]
         else:
-            task = Batch(node, (task,), count, dict(moving))
-    return task
+            tasks = [Batch(node, tuple(tasks), count, moving)]
+    return tasks
 
 
 def _continues(moving: Mapping[Storage, int], inner: Batch) -> bool:
     """Whether an outer axis goes on where the inner one ends."""
-    return all(moving[s] == step * inner.count for s, step in inner.moving.items())
+    storages = {*moving, *inner.moving}
+    return all(moving.get(s, 0) == inner.moving.get(s, 0) * inner.count for s in storages)
 
 
 def _readable(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.codegen import cumulative, diagonals, draws, indexing, pooling, products, rearranging
+from engine.codegen import (
+    convolution,
+    cumulative,
+    diagonals,
+    draws,
+    indexing,
+    pooling,
+    products,
+    rearranging,
+)
 from engine.codegen.layout import (
     ONE,
     Buffer,
@@ -161,6 +170,7 @@ def _place(sign: str, start: str) -> Rule:
 
 
 RULES: dict[str, Rule] = {
+    **convolution.RULES,
     **pooling.RULES,
     "alloc": _checked(_alloc),
     "alloc_diag": diagonals.laid_out,

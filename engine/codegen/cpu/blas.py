@@ -77,7 +77,7 @@ def call(product: Product) -> Call:
     if n == 1:
         matrix, vector, step, out = x, y, y.row, target.row
     else:
-        matrix, vector, step, out = _transposed(y), x, x.column, target.column
+        matrix, vector, step, out = y.transposed, x, x.column, target.column
     # As the product of a matrix whose rows belong to the result.
     flag, place, leading = _matrix(matrix, m * n, k)
     sizes = (k, m * n) if flag == "N" else (m * n, k)
@@ -85,10 +85,6 @@ def call(product: Product) -> Call:
     start = vector.storage, vector.offset
     factors2 = (1.0, place, leading, start, max(step, 1), beta, to, max(out, 1))
     return Call(LETTER[dtype] + "gemv", dtype, (flag, *sizes, *factors2))
-
-
-def _transposed(matrix: Matrix) -> Matrix:
-    return Matrix(matrix.storage, matrix.offset, matrix.column, matrix.row)
 
 
 def _matrix(matrix: Matrix, rows: int, columns: int) -> tuple[str, tuple[Storage, int], int]:
