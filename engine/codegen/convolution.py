@@ -60,8 +60,8 @@ def by_inputs(low: Lowering, node: Apply) -> None:
     dtype = node.out.dtype
     fresh = low.fresh(node.out)
     loops = _Loops.of(node, fresh, w.extents, y.extents)
-    set_once = loops.fit_blas and loops.pointwise
-    wide, inner = blank(low, node, dtype, fresh, loops.slides, None if set_once else ZERO)
+    fill = None if loops.fit_blas else ZERO
+    wide, inner = blank(low, node, dtype, fresh, loops.slides, fill)
     low.views[node.out] = inner
     if loops.fit_blas:
         w, y = (low.dense(node, v, dtype) for v in (w, y))
@@ -134,7 +134,8 @@ class _Loops:
         else:
             count, channel = Extent(filters[0].length // conv.groups), filters[-rank - 1]
             group = Extent(conv.groups, literal=True)
-        # A length of a filter may stand in the text: it does not change from run to run.
+        # Lengths of filters may stand in the text: they do not change from run to run.
+        channel = ONE if channel.length == 1 else channel
         window = [e.length for e in filters[-rank:]]
         elements = [ONE if n == 1 else Extent(n, literal=True) for n in window]
         extents = (batch, group, count, channel, *places, *elements)
@@ -255,7 +256,14 @@ class _Products:
         column = columns.along((single.channel, *single.elements, *single.places))
         element = single.image(images)
         self.gathered = (single.map(COPY, {"x": element}, column),)
-        self.spread = (single.map("{total} + {x}", {"x": column, "total": element}, element),)
+        add = single.map("{total} + {x}", {"x": column, "total": element}, element)
+        self.spread = (self._cleared(images, single.extents[3]), add)
+
+    def _cleared(self, images: View, channel: Extent) -> Task:
+        """The first image and group set to 0."""
+        loops, space = loops_over((channel, *images.extents[2:]))
+        first = images.sliced(1, 0, 1, channel).along((None, *loops))
+        return Map(self._loops.node, space, ZERO, {}, images.dtype, first)
 
     def product(self, x: Matrix, y: Matrix, target: Matrix, adds: bool = False) -> Product:
         """A product of two of the matrices, which have as many rows and columns as are left."""
