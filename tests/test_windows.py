@@ -11,6 +11,7 @@ import pytest
 import engine.tensor as T
 from engine import grad
 from engine.codegen.native import Native
+from engine.codegen.numpy import interpret
 from engine.expression import OPS, Variable
 from engine.types import TensorType
 from tests.test_codegen import assert_same
@@ -132,3 +133,124 @@ def test_an_activation_and_its_pooling_share_their_loops_over_images() -> None:
         [pooled], {x: drawn("float32", 2, 3, 6, 6), b: drawn("float32", 3)}
     ).kernels
     assert kernel.source.count("for i0 in") == 1
+
+
+# Convolution.
+
+CONVOLUTIONS = [
+    ((6, 5), (3, 2), {}),
+    ((6, 5), (3, 2), {"border_mode": "full", "filter_flip": False}),
+    ((6, 5), (3, 3), {"border_mode": "half", "subsample": (2, 1), "num_groups": 2}),
+    ((6, 5), (2, 2), {"pad": (1, 0, 2, 3), "filter_dilation": (2, 3), "subsample": (1, 2)}),
+    ((6, 5), (1, 1), {}),
+    ((6, 5), (1, 1), {"subsample": (2, 2), "num_groups": 4}),
+    ((6, 5), (6, 5), {"filter_dilation": (1, 1)}),
+    ((5, 4), (2, 3), {"unshared": True}),
+    ((9,), (3,), {"border_mode": "same", "num_groups": 2}),
+    ((4, 5, 3), (2, 1, 2), {"subsample": (1, 2, 1), "border_mode": "half"}),
+]
+"""Lengths of images and of filters, and parameters."""
+
+Case = tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]
+
+
+def convolved(
+    case: Case, dtype: str, values: Values, batch: int = 2, channels: int = 4, filters: int = 4
+) -> list[Variable]:
+    """A convolution and its gradients by image and filters."""
+    lengths, window, params = case
+    rank = len(lengths)
+    params = {"subsample": (1,) * rank, "filter_dilation": (1,) * rank, **params}
+    inner = channels // params.get("num_groups", 1)
+    own: tuple[int, ...] = ()
+    if params.get("unshared"):
+        own = tuple(n - k + 1 for n, k in zip(lengths, window, strict=True))
+    x, w = images(dtype, rank), images(dtype, rank + len(own))
+    values[x] = drawn(dtype, batch, channels, *lengths)
+    values[w] = drawn(dtype, filters, *own, inner, *window, seed=1)
+    y = OPS[f"conv{rank}d"](x, w, **params)
+    g = images(dtype, rank)
+    (values[g],) = interpret([y * 0 + 1], values)
+    values[g] *= drawn(dtype, *values[g].shape, seed=2)
+    backwards = OPS[f"conv{rank}d_grad_wrt_inputs"](g, w, x.shape[2:], **params)
+    return [y, backwards, OPS[f"conv{rank}d_grad_wrt_weights"](x, g, w.shape[-rank:], **params)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "products"), [("float64", 4, 12), ("float32", 16, 24), ("int32", 4, 0)]
+)
+def test_any_convolution_and_its_gradients(dtype: str, size: int, products: int) -> None:
+    outputs: list[Variable] = []
+    values: Values = {}
+    for case in CONVOLUTIONS:
+        outputs += convolved(case, dtype, values, channels=size, filters=size)
+    native = assert_native(outputs, values)
+    # Those that are large enough, but for integers and where each place has its own filters.
+    batches = [k for k in native.kernels if k.source.startswith("for each entry")]
+    assert len(batches) == products
+
+
+@pytest.mark.parametrize("sizes", [(0, 4, 4), (2, 0, 4), (2, 4, 0), (1, 1, 1), (3, 1, 16)])
+def test_convolutions_of_few(sizes: tuple[int, int, int]) -> None:
+    values: Values = {}
+    outputs = [
+        v
+        for case in (CONVOLUTIONS[1], CONVOLUTIONS[6])
+        for v in convolved(case, "float32", values, *sizes)
+    ]
+    assert_native(outputs, values)
+
+
+def test_images_and_filters_may_be_views_of_other_dtypes() -> None:
+    x, w = T.ftensor4(), T.dtensor4()
+    y = T.nnet.conv2d(x.dimshuffle(0, 3, 1, 2)[:, :, ::2], w.dimshuffle(1, 0, 2, 3)[::-1])
+    values = {x: drawn("float32", 3, 12, 7, 8), w: drawn("float64", 8, 9, 3, 2)}
+    assert_native([y, *grad((y * y).sum(), [x, w])], values)
+
+
+def test_axes_that_stretch_are_convolved() -> None:
+    x = TensorType("float64", (1, 1, None, None), (True, True, False, False))()
+    w = TensorType("float64", (1, 1, None, None), (True, True, False, False))()
+    y = T.nnet.conv2d(x, w, border_mode="full")
+    values = {x: drawn("float64", 1, 1, 7, 8), w: drawn("float64", 1, 1, 3, 2)}
+    assert_native([y, *grad((y * y).sum(), [x, w])], values)
+
+
+def test_another_batch_of_images_compiles_nothing() -> None:
+    names = []
+    for batch in (3, 5):
+        values: Values = {}
+        outputs = convolved(CONVOLUTIONS[0], "float32", values, batch, 8, 8)
+        outputs.append(OPS["pool_2d"](outputs[0], (2, 2), True))
+        names.append([k.name for k in assert_native(outputs, values).kernels])
+    assert names[0] == names[1]
+
+
+def test_patches_take_no_more_memory_for_a_larger_batch() -> None:
+    peaks = []
+    for batch in (2, 12):
+        values: Values = {}
+        outputs = convolved(CONVOLUTIONS[0], "float64", values, batch, 16, 16)
+        native = assert_native(outputs, values)
+        own = sum(v.nbytes for v in values.values()) + sum(v.nbytes for v in native.outputs)
+        peaks.append(native.peak_bytes - own)
+    assert abs(peaks[1] - peaks[0]) < 20_000
+
+
+def test_a_step_of_a_convolutional_network_leaves_nothing_to_numpy() -> None:
+    x, y = T.ftensor4("x"), T.fmatrix("y")
+    w1, b1, w2, w3 = T.ftensor4("w1"), T.fvector("b1"), T.ftensor4("w2"), T.fmatrix("w3")
+    h = T.nnet.relu(T.nnet.conv2d(x, w1) + b1.dimshuffle("x", 0, "x", "x"))
+    h = T.signal.pool.pool_2d(h, (2, 2), ignore_border=True)
+    h = T.nnet.relu(T.nnet.conv2d(h, w2))
+    h = T.signal.pool.pool_2d(h, (2, 2), ignore_border=True)
+    loss = -(y * T.log(T.nnet.softmax(T.dot(h.flatten(2), w3)))).sum()
+    values = {
+        x: drawn("float32", 3, 1, 14, 14),
+        y: np.eye(3, dtype="float32"),
+        w1: drawn("float32", 8, 1, 3, 3) / 8,
+        b1: drawn("float32", 8),
+        w2: drawn("float32", 8, 8, 3, 3) / 32,
+        w3: drawn("float32", 32, 3) / 8,
+    }
+    assert_native([loss, *grad(loss, [w1, b1, w2, w3])], values)

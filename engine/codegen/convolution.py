@@ -48,7 +48,9 @@ def forward(low: Lowering, node: Apply) -> None:
     wide = padded(low, node, x, loops.slides, ZERO)
     if loops.fit_blas and not (loops.sizes[3] == 1 and loops.window <= FEW):
         work = _Products(low, loops, wide, low.dense(node, w, y.dtype), y)
-        work.do(*work.gathered, work.product(work.filters, work.patches, work.outputs))
+        space = work.count, work.patch, loops.area
+        product = Product(node, work.filters, work.patches, work.outputs, space)
+        work.do(*work.gathered, product)
         return
     operands = {"x": loops.image(wide), "y": loops.filter(w)}
     low.tasks.append(loops.fold(operands, loops.output(y), {loops.channel, *loops.elements}))
@@ -66,7 +68,8 @@ def by_inputs(low: Lowering, node: Apply) -> None:
     if loops.fit_blas:
         w, y = (low.dense(node, v, dtype) for v in (w, y))
         work = _Products(low, loops, wide, w, y)
-        product = work.product(work.filters.transposed, work.outputs, work.patches)
+        space = work.patch, work.count, loops.area
+        product = Product(node, work.filters.transposed, work.outputs, work.patches, space)
         work.do(product, *work.spread)
         return
     target = loops.image(wide)
@@ -85,7 +88,9 @@ def by_weights(low: Lowering, node: Apply) -> None:
     if loops.fit_blas:
         low.write(node, ZERO, {}, dtype, w)
         work = _Products(low, loops, wide, w, low.dense(node, y, dtype))
-        product = work.product(work.outputs, work.patches.transposed, work.filters, adds=True)
+        space = work.count, loops.area, work.patch
+        patches = work.patches.transposed
+        product = Product(node, work.outputs, patches, work.filters, space, adds=True)
         work.do(*work.gathered, product)
         return
     operands = {"x": loops.image(wide), "y": loops.output(y)}
@@ -232,16 +237,18 @@ class _Loops:
 class _Products:
     """A convolution as products of matrices, for one image and one group after the other.
 
-    The three tensors are dense; images are padded.  A matrix stands for what belongs to the first
-    image and group.
+    The three tensors are dense; images are padded.
+    filters, outputs, patches: as matrices, those of the first image and group.
+    count: how many filters there are.  patch: how many elements each has.
+    gathered, spread: what makes patches of an image, and an image of patches.
     """
 
     def __init__(self, low: Lowering, loops: _Loops, images: View, w: View, y: View) -> None:
         self._low, self._loops = low, loops
-        _, _, self._count, channels = loops.sizes
-        self._patch = channels * loops.window
+        _, _, self.count, channels = loops.sizes
+        self.patch = channels * loops.window
         self._views = images, w, y
-        self.filters = _matrix(w, self._patch)
+        self.filters = _matrix(w, self.patch)
         self.outputs = _matrix(y, loops.area)
         self.gathered: tuple[Task, ...] = ()
         self.spread: tuple[Task, ...] = ()
@@ -265,17 +272,6 @@ class _Products:
         first = images.sliced(1, 0, 1, channel).along((None, *loops))
         return Map(self._loops.node, space, ZERO, {}, images.dtype, first)
 
-    def product(self, x: Matrix, y: Matrix, target: Matrix, adds: bool = False) -> Product:
-        """A product of two of the matrices, which have as many rows and columns as are left."""
-        sizes = {
-            self.filters: (self._count, self._patch),
-            self.patches: (self._patch, self._loops.area),
-            self.outputs: (self._count, self._loops.area),
-        }
-        for matrix, (rows, columns) in tuple(sizes.items()):
-            sizes[matrix.transposed] = columns, rows
-        return Product(self._loops.node, x, y, target, (*sizes[x], sizes[y][1]), adds)
-
     def do(self, *tasks: Task) -> None:
         """Do the tasks for all images and groups."""
         batch, groups, count, channels = self._loops.sizes
@@ -284,7 +280,7 @@ class _Products:
         area = self._loops.area
         axes = [(batch, {images: down, y: groups * count * area})]
         if groups > 1:
-            filters = count * self._patch
+            filters = count * self.patch
             axes.append((groups, {images: channels * across, w: filters, y: count * area}))
         self._low.tasks += batched(self._loops.node, tasks, axes)
 
