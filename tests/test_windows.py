@@ -237,6 +237,22 @@ def test_patches_take_no_more_memory_for_a_larger_batch() -> None:
     assert abs(peaks[1] - peaks[0]) < 20_000
 
 
+def test_large_batches_are_done_in_parts() -> None:
+    values: Values = {}
+    grouped = (12, 12), (3, 3), {"num_groups": 2, "border_mode": "half"}
+    outputs = [
+        v
+        for case in (((12, 12), (3, 3), {}), grouped)
+        for v in convolved(case, "float32", values, 19, 16, 16)
+    ]
+    native = assert_native(outputs, values)
+    first = [a.copy() for a in native.outputs]
+    for _ in range(5):
+        native.call()
+        for a, b in zip(first, native.outputs, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
 def test_a_step_of_a_convolutional_network_leaves_nothing_to_numpy() -> None:
     x, y = T.ftensor4("x"), T.fmatrix("y")
     w1, b1, w2, w3 = T.ftensor4("w1"), T.fvector("b1"), T.ftensor4("w2"), T.fmatrix("w3")

@@ -24,7 +24,7 @@ from engine.codegen.layout import (
     united,
 )
 from engine.codegen.primitives import Fold, Map, Matrix, Product, Task
-from engine.codegen.products import BLAS_WORK, MULTIPLY_ADD, batched
+from engine.codegen.products import BLAS_WORK, MULTIPLY_ADD, SUM, batched, parts_of
 from engine.codegen.windows import ZERO, blank, padded
 from engine.expression import Apply
 from engine.ops.filtering import Convolution
@@ -86,12 +86,20 @@ def by_weights(low: Lowering, node: Apply) -> None:
     loops = _Loops.of(node, x.extents, fresh, y.extents)
     wide = padded(low, node, x, loops.slides, ZERO)
     if loops.fit_blas:
-        low.write(node, ZERO, {}, dtype, w)
-        work = _Products(low, loops, wide, w, low.dense(node, y, dtype))
+        # Each part of the batch has a sum of its own.
+        parts = Extent(min(loops.parts, max(1, x.buffer.storage.length // w.buffer.storage.length)))
+        extents = (parts, *fresh)
+        sums = View.whole(Buffer.new(dtype, extents), extents)
+        low.write(node, ZERO, {}, dtype, sums)
+        work = _Products(low, loops, wide, sums.picked(0, 0), low.dense(node, y, dtype), parts)
         space = work.count, loops.area, work.patch
         patches = work.patches.transposed
         product = Product(node, work.outputs, patches, work.filters, space, adds=True)
         work.do(*work.gathered, product)
+        numbers, lengths = loops_over(extents)
+        source, target = sums.along(numbers), w.along(numbers[1:])
+        operands = {"x": source}
+        low.tasks.append(Fold(node, lengths, SUM, operands, dtype, target, frozenset({0}), ZERO))
         return
     operands = {"x": loops.image(wide), "y": loops.output(y)}
     places = () if loops.conv.unshared else loops.places
@@ -182,6 +190,12 @@ class _Loops:
         return self.node.out.dtype in FLOATS and not self.conv.unshared and work >= BLAS_WORK
 
     @property
+    def parts(self) -> int:
+        """In how many parts the images are done."""
+        batch, *others = self.sizes
+        return parts_of(batch, prod(others) * self.window * self.area)
+
+    @property
     def pointwise(self) -> bool:
         """Whether patches are single elements side by side."""
         ones = (1, 1, 0, 0)
@@ -243,8 +257,18 @@ class _Products:
     gathered, spread: what makes patches of an image, and an image of patches.
     """
 
-    def __init__(self, low: Lowering, loops: _Loops, images: View, w: View, y: View) -> None:
+    def __init__(
+        self,
+        low: Lowering,
+        loops: _Loops,
+        images: View,
+        w: View,
+        y: View,
+        parts: Extent | None = None,
+    ) -> None:
         self._low, self._loops = low, loops
+        self._parts = parts or Extent(loops.parts)
+        self._apart = {w.buffer.storage: w.buffer.strides[0]} if parts else {}
         _, _, self.count, channels = loops.sizes
         self.patch = channels * loops.window
         self._views = images, w, y
@@ -258,7 +282,9 @@ class _Products:
         single = loops.single()
         rank = loops.conv.rank
         extents = (single.extents[3], *single.extents[-rank:], *single.extents[4:-rank])
-        columns = View.whole(Buffer.new(y.dtype, extents), extents)
+        own = (self._parts, *extents)
+        columns = View.whole(Buffer.new(y.dtype, own), own).picked(0, 0)
+        self._apart[columns.buffer.storage] = columns.buffer.strides[0]
         self.patches = _matrix(columns, loops.area)
         column = columns.along((single.channel, *single.elements, *single.places))
         element = single.image(images)
@@ -282,7 +308,8 @@ class _Products:
         if groups > 1:
             filters = count * self.patch
             axes.append((groups, {images: channels * across, w: filters, y: count * area}))
-        self._low.tasks += batched(self._loops.node, tasks, axes)
+        parts = self._parts.length, self._apart
+        self._low.tasks += batched(self._loops.node, tasks, axes, *parts)
 
 
 def _matrix(dense: View, columns: int) -> Matrix:

@@ -294,10 +294,22 @@ class Native:
         return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words), used)
 
     def _batch(self, batched: Batch, entries: Sequence[_Entry]) -> _Entry:
-        self._codes.append(batch.code())
-        words = batch.row([(e.address, e.words) for e in entries], batched.count, batched.moving)
         used = tuple(dict.fromkeys(s for e in entries for s in e.storages))
-        return _Entry(batch.code().address("batch"), words, used)
+        functions = [(e.address, e.words) for e in entries]
+        facts = batched.count, batched.moving, batched.apart
+        rows = [batch.row(functions, *facts, part) for part in range(batched.parts)]
+        code = batch.code()
+        if batched.parts == 1:
+            return _Entry(code.address("batch"), rows[0], used)
+        shared = pool()
+        self._cells.append(shared)
+        words: list[int | tuple[Storage, int]] = [code.address("part"), shared.address]
+        words += [batched.parts, batched.count, len(rows[0]), *(w for row in rows for w in row)]
+        address = threads.code().address("share")
+        if blas.threads():
+            words[:0] = [*(blas.threads() or ()), address]
+            address = code.address("alone")
+        return _Entry(address, tuple(words), used)
 
     def _callback(self, callback: Callback) -> _Entry:
         sources: list[Array] = []

@@ -173,12 +173,16 @@ class Batch:
 
     tasks: those of the first entry.  count: of entries.
     moving: by how many elements the place of a storage moves from entry to entry.
+    parts: how many parts of the batch may be done at the same time.
+    apart: by how many elements the place of a storage moves from part to part.
     """
 
     node: Apply
     tasks: tuple[Task, ...]
     count: int
     moving: Mapping[Storage, int]
+    parts: int = 1
+    apart: Mapping[Storage, int] = field(default_factory=dict)
 
     @property
     def origins(self) -> frozenset[str]:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 BLAS_WORK = 1024
 """Multiplications from which on a product is worth a call of BLAS."""
+SHARED_WORK = 1 << 24
+"""Multiplications from which on BLAS shares out a single product well among its own threads."""
+PARTED_WORK = 1 << 20
+"""Multiplications from which on a batch is worth being shared out among threads."""
+PARTS = 16
+"""The most parts that a batch has."""
 SUM = "accumulate({acc}, {x})"
 MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
 
@@ -202,16 +208,23 @@ def _by_blas(
         (extents[c].length, {t.view.buffer.storage: t.stride(c) for t in (x, y, target)})
         for c in batch
     ]
-    low.tasks += batched(node, [Product(node, *matrices, space)], moving)
+    count = moving[0][0] if moving else 1
+    parts = parts_of(count, prod(space) * prod(n for n, _ in moving[1:]))
+    low.tasks += batched(node, [Product(node, *matrices, space)], moving, parts)
     return whole.permuted([order.index(c) if c in order else None for c in out])
 
 
 def batched(
-    node: Apply, tasks: Sequence[Task], axes: Sequence[tuple[int, Mapping[Storage, int]]]
+    node: Apply,
+    tasks: Sequence[Task],
+    axes: Sequence[tuple[int, Mapping[Storage, int]]],
+    parts: int = 1,
+    apart: Mapping[Storage, int] | None = None,
 ) -> Sequence[Task]:
     """Tasks for each entry of a batch with some axes.
 
     axes: from the outermost to the innermost the length, and how far storages move.
+    parts, apart: see `Batch`; of the outermost axis.
     """
     for count, moving in reversed(axes):
         inner = tasks[0]
@@ -219,7 +232,21 @@ def batched(
             tasks = [replace(inner, count=count * inner.count)]
         else:
             tasks = [Batch(node, tuple(tasks), count, moving)]
-    return tasks
+    return [
+        replace(t, parts=min(parts, t.count), apart=apart or {})
+        if isinstance(t, Batch) and parts > 1
+        else t
+        for t in tasks
+    ]
+
+
+def parts_of(count: int, work: int) -> int:
+    """In how many parts a batch is done, by its length and the multiplications of an entry.
+
+    It does not depend on the number of threads, so that sums don't either.
+    """
+    worth = work < SHARED_WORK and count * work >= PARTED_WORK
+    return max(1, min(PARTS, count)) if worth else 1
 
 
 def _continues(moving: Mapping[Storage, int], inner: Batch) -> bool:

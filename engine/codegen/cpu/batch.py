@@ -4,6 +4,8 @@ A row holds the numbers of turns, of moves and of entries, then the moves and th
 entries' own rows.  A move is a word of those rows, the address there in the first turn, and how
 many bytes it moves from turn to turn; an entry is a function and where its row begins.  Words are
 counted from the beginning of the row, so that rows can be put into each other.
+
+A batch that is done in parts has such a row for each part, so that threads don't share one.
 """
 
 from __future__ import annotations
@@ -19,8 +21,53 @@ Word = int | tuple[Storage, int]
 
 IR = """
 define void @batch(ptr %row) {
-entry:
   %turns = load i64, ptr %row
+  call void @turns(ptr %row, i64 0, i64 %turns)
+  ret void
+}
+
+; One part of a batch: the row holds the length of a part's row in words, then a row for each.
+define void @part(ptr %rows, i64 %part, i64 %first, i64 %last) {
+  %length = load i64, ptr %rows
+  %before = mul i64 %length, %part
+  %at = add i64 %before, 1
+  %row = getelementptr i64, ptr %rows, i64 %at
+  call void @turns(ptr %row, i64 %first, i64 %last)
+  ret void
+}
+
+; An entry that runs while BLAS uses one thread: the row holds the functions that get and set how
+; many it uses and the entry's function, then the entry's own row.
+define void @alone(ptr %row) {
+entry:
+  %get = load ptr, ptr %row
+  %set.at = getelementptr i64, ptr %row, i64 1
+  %set = load ptr, ptr %set.at
+  %function.at = getelementptr i64, ptr %row, i64 2
+  %function = load ptr, ptr %function.at
+  %own = getelementptr i64, ptr %row, i64 3
+  %threads = call i32 %get()
+  %many = icmp ne i32 %threads, 1
+  br i1 %many, label %less, label %work
+
+less:
+  call void %set(i32 1)
+  br label %work
+
+work:
+  call void %function(ptr %own)
+  br i1 %many, label %more, label %leave
+
+more:
+  call void %set(i32 %threads)
+  br label %leave
+
+leave:
+  ret void
+}
+
+define internal void @turns(ptr %row, i64 %from, i64 %end) {
+entry:
   %moves.at = getelementptr i64, ptr %row, i64 1
   %moves = load i64, ptr %moves.at
   %entries.at = getelementptr i64, ptr %row, i64 2
@@ -28,11 +75,11 @@ entry:
   %first.move = getelementptr i64, ptr %row, i64 3
   %first.entry = getelementptr { i64, i64, i64 }, ptr %first.move, i64 %moves
   %still = icmp eq i64 %moves, 0
-  %none = icmp eq i64 %turns, 0
+  %none = icmp sge i64 %from, %end
   br i1 %none, label %leave, label %turn
 
 turn:
-  %t = phi i64 [ 0, %entry ], [ %t.next, %turned ]
+  %t = phi i64 [ %from, %entry ], [ %t.next, %turned ]
   br i1 %still, label %run, label %move
 
 move:
@@ -65,7 +112,7 @@ run:
 
 turned:
   %t.next = add i64 %t, 1
-  %done = icmp eq i64 %t.next, %turns
+  %done = icmp eq i64 %t.next, %end
   br i1 %done, label %leave, label %turn
 
 leave:
@@ -74,19 +121,27 @@ leave:
 """
 
 
+EXPORTS = ("batch", "part", "alone")
+
+
 @cache
 def code() -> Loaded:
-    """The native function `batch`."""
-    loaded, _ = object_cache.load(object_cache.key("batch", IR), lambda: to_object(IR, ["batch"]))
+    """The native functions `batch`, `part` and `alone`."""
+    loaded, _ = object_cache.load(object_cache.key("batch", IR), lambda: to_object(IR, EXPORTS))
     return loaded
 
 
 def row(
-    entries: Sequence[tuple[int, tuple[Word, ...]]], turns: int, moving: Mapping[Storage, int]
+    entries: Sequence[tuple[int, tuple[Word, ...]]],
+    turns: int,
+    moving: Mapping[Storage, int],
+    apart: Mapping[Storage, int],
+    part: int = 0,
 ) -> tuple[Word, ...]:
     """The row that runs entries, each a function's address and its row, for a number of turns.
 
     moving: by how many elements the place of a storage moves from turn to turn.
+    apart: by how many it moves from part to part, for `part`.
     """
     moves = [w for _, words in entries for w in words if isinstance(w, tuple) and w[0] in moving]
     at = 3 + 3 * len(moves) + 2 * len(entries)
@@ -96,9 +151,14 @@ def row(
     for address, words in entries:
         heads += [address, at + len(rows)]
         for word in words:
-            if isinstance(word, tuple) and word[0] in moving:
-                head += [at + len(rows), word, moving[word[0]] * word[0].itemsize]
+            if not isinstance(word, tuple):
+                rows.append(word)
+                continue
+            storage, offset = word
+            place = storage, offset + part * apart.get(storage, 0)
+            if storage in moving:
+                head += [at + len(rows), place, moving[storage] * storage.itemsize]
                 rows.append(0)
             else:
-                rows.append(word)
+                rows.append(place)
     return (*head, *heads, *rows)

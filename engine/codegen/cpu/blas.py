@@ -31,6 +31,20 @@ class Call:
 
 
 @cache
+def threads() -> tuple[int, int] | None:
+    """Where the functions are that get and set how many threads OpenBLAS uses; None without it."""
+    from scipy.linalg import cython_blas
+
+    library = ctypes.CDLL(cython_blas.__file__)  # which also finds what that is linked to
+    for prefix in ("scipy_openblas", "openblas"):
+        names = f"{prefix}_get_num_threads", f"{prefix}_set_num_threads"
+        if all(hasattr(library, name) for name in names):
+            get, put = (ctypes.cast(library[name], ctypes.c_void_p).value or 0 for name in names)
+            return get, put
+    return None
+
+
+@cache
 def address(routine: str) -> int:
     """Where a routine of BLAS, `dgemm` say, begins."""
     capsule = _routines()[routine]
