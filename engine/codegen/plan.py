@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.codegen.accumulate import accumulated
 from engine.codegen.layout import Buffer, Storage, View
 from engine.codegen.lower import Lowering
 from engine.codegen.primitives import IDENTITY, Task
@@ -43,11 +44,7 @@ class Plan:
         for leaf, view in fresh.items():
             low.copy(None, view, low.views[leaf], born[updates[leaf]])
         self.leaves = {v: low.views[v] for v in low.leaves}
-
-    @property
-    def tasks(self) -> list[Task]:
-        """What computes it all, in an order in which it can be done."""
-        return self._lowering.tasks
+        self.tasks = accumulated(low.tasks)
 
     def storages(self) -> list[Storage]:
         """The memory that is read or written from outside."""

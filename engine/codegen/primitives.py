@@ -143,10 +143,10 @@ class Matrix:
 
 @dataclass(eq=False)
 class Product:
-    """A product of matrices that BLAS computes: target = x @ y.
+    """A product of matrices that BLAS computes: target = scale * x @ y.
 
     space: the numbers of rows, of products that are summed, and of columns.
-    adds: whether it is added to what the target holds.
+    adds: whether it is added to what the target holds.  scale: a number that it is multiplied by.
     """
 
     node: Apply | None
@@ -155,16 +155,18 @@ class Product:
     target: Matrix
     space: tuple[int, int, int]
     adds: bool = False
+    scale: float = 1.0
+    origins: frozenset[str] = field(default=frozenset(), kw_only=True)
 
-    @property
-    def origins(self) -> frozenset[str]:
-        """The ids of the canvas nodes that it stems from."""
-        return _origins(self.node)
+    def __post_init__(self) -> None:
+        self.origins = self.origins or _origins(self.node)
 
     def touched(self) -> tuple[set[Storage], set[Storage]]:
         """The memory that is read, and that which is written."""
-        old = {self.target.storage} if self.adds else set()
-        return {self.x.storage, self.y.storage} | old, {self.target.storage}
+        read = {self.x.storage, self.y.storage}
+        if self.adds:
+            read.add(self.target.storage)
+        return read, {self.target.storage}
 
 
 @dataclass(eq=False)

@@ -82,12 +82,12 @@ def call(product: Product) -> Call:
     m, k, n = product.space
     x, y, target = product.x, product.y, product.target
     dtype = target.storage.dtype
-    beta = float(product.adds)
+    alpha, beta = product.scale, float(product.adds)
     to = target.storage, target.offset
     if m != 1 and n != 1:
         left, right = _matrix(y, k, n), _matrix(x, m, k)
         factors = (*left[1:], *right[1:], beta, to, max(target.row, n))
-        return Call(LETTER[dtype] + "gemm", dtype, (left[0], right[0], n, m, k, 1.0, *factors))
+        return Call(LETTER[dtype] + "gemm", dtype, (left[0], right[0], n, m, k, alpha, *factors))
     if n == 1:
         matrix, vector, step, out = x, y, y.row, target.row
     else:
@@ -97,7 +97,7 @@ def call(product: Product) -> Call:
     sizes = (k, m * n) if flag == "N" else (m * n, k)
     flag = "T" if flag == "N" else "N"
     start = vector.storage, vector.offset
-    factors2 = (1.0, place, leading, start, max(step, 1), beta, to, max(out, 1))
+    factors2 = (alpha, place, leading, start, max(step, 1), beta, to, max(out, 1))
     return Call(LETTER[dtype] + "gemv", dtype, (flag, *sizes, *factors2))
 
 
