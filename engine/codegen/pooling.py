@@ -75,8 +75,10 @@ def at_maxima(low: Lowering, node: Apply) -> None:
         "g": windows.element(padded(low, node, direction, slides, ZERO)),
     }
     casts = dict.fromkeys(("x", "greatest"), x.dtype)
-    step = SUM.replace("{x}", CHOSEN)
-    low.views[node.out] = _folded(low, node, windows, step, ZERO, operands, node.out.dtype, casts)
+    dtype = node.out.dtype
+    step = f"{{acc}} or {CHOSEN}" if dtype == "bool" else SUM.replace("{x}", CHOSEN)
+    start = "False" if dtype == "bool" else ZERO
+    low.views[node.out] = _folded(low, node, windows, step, start, operands, dtype, casts)
 
 
 def from_averages(low: Lowering, node: Apply) -> None:
