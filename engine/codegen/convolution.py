@@ -24,7 +24,7 @@ from engine.codegen.layout import (
     united,
 )
 from engine.codegen.primitives import Fold, Map, Matrix, Product, Task
-from engine.codegen.products import BLAS_WORK, MULTIPLY_ADD, SUM, batched, parts_of
+from engine.codegen.products import MULTIPLY_ADD, SUM, batched, parts_of
 from engine.codegen.windows import ZERO, blank, padded
 from engine.expression import Apply
 from engine.ops.filtering import Convolution
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from engine.codegen.lower import Lowering
 
 COPY = "{x}"
+PATCH_WORK = 1024
+"""Multiplications from which on an image is worth a matrix of its patches."""
 FEW = 32
 """Elements of a filter up to which one channel is convolved faster by loops than by products."""
 
@@ -187,7 +189,7 @@ class _Loops:
         """Whether the product for an image and a group is worth a call of BLAS."""
         _, _, count, channels = self.sizes
         work = count * channels * self.window * self.area
-        return self.node.out.dtype in FLOATS and not self.conv.unshared and work >= BLAS_WORK
+        return self.node.out.dtype in FLOATS and not self.conv.unshared and work >= PATCH_WORK
 
     @property
     def parts(self) -> int:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from engine.codegen.layout import Storage
     from engine.codegen.lower import Lowering
 
-BLAS_WORK = 1024
-"""Multiplications from which on a product is worth a call of BLAS."""
+BLAS_WORK = 512
+"""Multiplications from which on a product is worth a call of BLAS, which takes some 0.1 us."""
 SHARED_WORK = 1 << 24
 """Multiplications from which on BLAS shares out a single product well among its own threads."""
 PARTED_WORK = 1 << 20
