@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 COPY = "{x}"
 PATCH_WORK = 1024
 """Multiplications from which on an image is worth a matrix of its patches."""
+PATCHES = 1 << 22
+"""Elements that the patches take for all images which are done at the same time."""
 FEW = 32
 """Elements of a filter up to which one channel is convolved faster by loops than by products."""
 
@@ -194,8 +196,10 @@ class _Loops:
     @property
     def parts(self) -> int:
         """In how many parts the images are done."""
-        batch, *others = self.sizes
-        return parts_of(batch, prod(others) * self.window * self.area)
+        batch, groups, count, channels = self.sizes
+        patches = channels * self.window * self.area
+        fit = PATCHES // max(1, patches)
+        return max(1, min(fit, parts_of(batch, groups * count * patches)))
 
     @property
     def pointwise(self) -> bool:
