@@ -33,9 +33,7 @@ class Call:
 @cache
 def threads() -> tuple[int, int] | None:
     """Where the functions are that get and set how many threads OpenBLAS uses; None without it."""
-    from scipy.linalg import cython_blas
-
-    library = ctypes.CDLL(cython_blas.__file__)  # which also finds what that is linked to
+    library = ctypes.CDLL(_module().__file__)  # which also finds what that is linked to
     for prefix in ("scipy_openblas", "openblas"):
         names = f"{prefix}_get_num_threads", f"{prefix}_set_num_threads"
         if all(hasattr(library, name) for name in names):
@@ -47,7 +45,7 @@ def threads() -> tuple[int, int] | None:
 @cache
 def address(routine: str) -> int:
     """Where a routine of BLAS, `dgemm` say, begins."""
-    capsule = _routines()[routine]
+    capsule = _module().__pyx_capi__[routine]
     name = ctypes.pythonapi.PyCapsule_GetName
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
@@ -56,8 +54,8 @@ def address(routine: str) -> int:
 
 
 @cache
-def _routines() -> dict[str, Any]:
-    """The capsules of `scipy.linalg.cython_blas`, without the rest of `scipy.linalg`.
+def _module() -> Any:
+    """`scipy.linalg.cython_blas`, which has the routines, without the rest of `scipy.linalg`.
 
     That would take longer to import than most graphs take to compile.
     """
@@ -70,7 +68,7 @@ def _routines() -> dict[str, Any]:
     assert spec.loader is not None
     module: Any = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return dict(module.__pyx_capi__)
+    return module
 
 
 def call(product: Product) -> Call:
