@@ -189,6 +189,13 @@ def _by_blas(
     right = "".join(c for c in y.letters if c in inner)
     if y.strides(right, extents) is not None and x.strides(right, extents) is not None:
         inner = right
+    for term in (x, y):
+        apart, rest = _apart(term, rows if term is x else columns, extents)
+        kept = _length(rest + inner + (columns if term is x else rows), extents)
+        if apart and kept < BLAS_WORK:
+            continue
+        batch += apart
+        rows, columns = (rest, columns) if term is x else (rows, rest)
     x = _readable(low, node, x, batch, (rows, inner), extents)
     y = _readable(low, node, y, batch, (inner, columns), extents)
     same = x.view.buffer.storage is y.view.buffer.storage
@@ -212,6 +219,18 @@ def _by_blas(
     parts = parts_of(count, prod(space) * prod(n for n, _ in moving[1:]))
     low.tasks += batched(node, [Product(node, *matrices, space)], moving, parts)
     return whole.permuted([order.index(c) if c in order else None for c in out])
+
+
+def _apart(term: Term, letters: str, extents: Mapping[str, Extent]) -> tuple[str, str]:
+    """Letters as those of a batch and those whose axes lie as one, in an order in which they do."""
+    own = "".join(c for c in term.letters if c in letters)
+    for order in (letters, own):
+        if term.strides(order, extents) is not None:
+            return "", order
+    start = next(
+        k for k in range(1, len(letters)) if term.strides(letters[k:], extents) is not None
+    )
+    return letters[:start], letters[start:]
 
 
 def batched(
