@@ -104,6 +104,17 @@ def test_letters_that_only_one_operand_has_are_summed_first() -> None:
     assert calls(native) == 1
 
 
+def test_more_than_two_are_multiplied_two_by_two() -> None:
+    values: dict[Variable, Array] = {}
+    x, y, z, stretched = tensors(values, (20, 30), (30, 25), (25, 9), (20, 1))
+    outputs = [
+        einsum([x, y, z], "ij,jk,kl->il"),
+        einsum([x, y, z, stretched], "ij,jk,kl,ij->li"),
+        einsum([x, x, x], "ij,ij,ij->i"),
+    ]
+    assert calls(assert_same(outputs, values)) >= 3
+
+
 def test_a_large_batch_is_done_in_parts_with_the_same_bits() -> None:
     values: dict[Variable, Array] = {}
     x, y = tensors(values, (70, 32, 32), (70, 32, 32))

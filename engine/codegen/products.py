@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ SUM = "accumulate({acc}, {x})"
 MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Term:
     """A tensor with a letter for each of its axes."""
 
@@ -51,26 +51,38 @@ class Term:
 
 
 def contract(low: Lowering, node: Apply) -> None:
-    """The sum of products over the axes that the result lacks; NumPy multiplies more than two."""
+    """The sum of products over the axes that the result lacks; of more than two, two by two."""
     axes = subscripts_of(node)
-    if axes is None or len(axes.operands) > 2:
-        low.call(node)
-        return
+    assert axes is not None
     views = (low.views[v] for v in node.inputs)
     terms = [Term(letters, view) for letters, view in zip(axes.operands, views, strict=True)]
+    while len(terms) > 2:
+        pair = min(combinations(terms, 2), key=lambda pair: _work(_extents(pair)))
+        terms = [t for t in terms if t not in pair]
+        wanted = axes.out + "".join(t.letters for t in terms)
+        out = "".join(dict.fromkeys(c for t in pair for c in t.letters if c in wanted))
+        terms.append(Term(out, _multiplied(low, node, pair, out)))
+    low.views[node.out] = _multiplied(low, node, terms, axes.out)
+
+
+def _multiplied(low: Lowering, node: Apply, terms: Sequence[Term], out: str) -> View:
+    """The product of one or two terms, summed over the letters that are not in `out`."""
     extents = _extents(terms)
     dtype = node.out.dtype
-    shape = {c: extents[c] for c in axes.out}
     if len(terms) == 2 and dtype in FLOATS:
-        if any(_alone(terms, k, axes.out) for k in (0, 1)):
-            terms = [_summed(low, node, terms, k, axes.out, extents) for k in (0, 1)]
-        groups = _groups(terms, axes.out, extents)
+        if any(_alone(terms, k, out) for k in (0, 1)):
+            terms = [_summed(low, node, terms, k, out, extents) for k in (0, 1)]
+        groups = _groups(terms, out, extents)
         if groups is not None and prod(_length(g, extents) for g in groups[1:]) >= BLAS_WORK:
-            low.views[node.out] = _by_blas(low, node, terms, groups, axes.out, extents)
-            return
-    result = View.whole(Buffer.new(dtype, list(shape.values())), list(shape.values()))
-    low.views[node.out] = result
-    _by_loops(low, node, terms, Term(axes.out, result), extents)
+            return _by_blas(low, node, terms, groups, out, extents)
+    shape = [extents[c] for c in out]
+    result = View.whole(Buffer.new(dtype, shape), shape)
+    _by_loops(low, node, terms, Term(out, result), extents)
+    return result
+
+
+def _work(extents: Mapping[str, Extent]) -> int:
+    return prod(extent.length for extent in extents.values())
 
 
 def _extents(terms: Sequence[Term]) -> dict[str, Extent]:
