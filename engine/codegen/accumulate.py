@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.codegen.layout import Access, Storage
-from engine.codegen.primitives import Literal, Map, Operand, Product, Task
+from engine.codegen.layout import Access, Index, Storage
+from engine.codegen.primitives import IDENTITY, Literal, Map, Operand, Product, Task
 
-IDENTITY = "{x}"
 PLUS, MINUS, TIMES, NEGATIVE = "{x} + {y}", "{x} - {y}", "{x} * {y}", "-{x}"
 
 
@@ -168,7 +167,7 @@ def _alike(access: Access, other: Access) -> bool:
     return (
         access.indices == other.indices
         and lengths == [e.length for e in other.buffer.extents]
-        and all((i.start, i.step, i.within) == (0, 1, None) for i in access.indices)
+        and all(i == Index(axis=i.axis) for i in access.indices)
         and all(i.axis is not None for i in access.indices)
         and access.storage.dtype == other.storage.dtype
         and access.buffer.reused == other.buffer.reused == 0

@@ -23,7 +23,7 @@ from engine.codegen.layout import (
     loops_over,
     united,
 )
-from engine.codegen.primitives import Fold, Map, Matrix, Product, Task
+from engine.codegen.primitives import IDENTITY, Fold, Map, Matrix, Product, Task
 from engine.codegen.products import MULTIPLY_ADD, SUM, batched, parts_of
 from engine.codegen.windows import ZERO, blank, padded
 from engine.expression import Apply
@@ -34,7 +34,6 @@ from engine.types import FLOATS
 if TYPE_CHECKING:
     from engine.codegen.lower import Lowering
 
-COPY = "{x}"
 PATCH_WORK = 1024
 """Multiplications from which on an image is worth a matrix of its patches."""
 PATCHES = 1 << 22
@@ -294,7 +293,7 @@ class _Products:
         self.patches = _matrix(columns, loops.area)
         column = columns.along((single.channel, *single.elements, *single.places))
         element = single.image(images)
-        self.gathered = (single.map(COPY, {"x": element}, column),)
+        self.gathered = (single.map(IDENTITY, {"x": element}, column),)
         add = single.map("{total} + {x}", {"x": column, "total": element}, element)
         self.spread = (self._cleared(images, single.extents[3]), add)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from engine.codegen.accumulate import accumulated
 from engine.codegen.layout import Buffer, Storage, View
 from engine.codegen.lower import Lowering
-from engine.codegen.primitives import IDENTITY, Task
+from engine.codegen.primitives import IDENTITY
 from engine.errors import ShapeError, TypeMismatchError
 from engine.expression import Variable
 from engine.graph import Graph

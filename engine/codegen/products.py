@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from engine.codegen.layout import ONE, Access, Buffer, Extent, View, loops_over, memory_order
-from engine.codegen.primitives import Batch, Fold, Map, Matrix, Product, Task
+from engine.codegen.primitives import IDENTITY, Batch, Fold, Map, Matrix, Product, Task
 from engine.expression import Apply
 from engine.ops.products import subscripts_of
 from engine.types import FLOATS
@@ -312,7 +312,7 @@ def _copied(
     axes = [term.letters.index(c) if c in term.letters else None for c in letters]
     shape = [extents[c] for c in letters]
     fresh = View.whole(Buffer.new(node.out.dtype, shape), shape)
-    low.write(node, "{x}", {"x": term.view.permuted(axes)}, node.out.dtype, fresh)
+    low.write(node, IDENTITY, {"x": term.view.permuted(axes)}, node.out.dtype, fresh)
     return Term(letters, fresh)
 
 
