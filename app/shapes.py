@@ -268,7 +268,10 @@ FILM_STEP = record(
         "phase": (Text(), "the law's phase"),
         "rule": (Text(), "the law's name"),
         "why": (Text(4000), "its reason"),
-        "tags": (ListOf(Text()), "what it may hide, erases_nan or hides_error, and other marks"),
+        "tags": (
+            ListOf(Text()),
+            "what it may hide or show: erases_nan, shows_nan, hides_error; and other marks",
+        ),
         "before": (Text(10_000), "what was replaced, as text"),
         "after": (Text(10_000), "its replacement, as text"),
         "before_tex": (Text(10_000), "what was replaced, as TeX"),

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -414,6 +415,25 @@ def test_kernels_outlive_their_process_and_need_no_numba(tmp_path: Path) -> None
         file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert said(child(tmp_path)) == "False False"
     assert said(child(tmp_path)) == "False True"
+
+
+def test_a_full_cache_loses_what_was_not_used_for_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIREGRAD_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache, "LARGEST", 1000)
+    folder = tmp_path / "kernels"
+    folder.mkdir()
+    now = time.time()
+    for k in range(12):
+        for name in (f"{k}.o", f"{k}.part"):
+            (folder / name).write_bytes(bytes(100))
+            os.utime(folder / name, (now - 1000 * k, now - 1000 * k))
+    cache.prune()
+    left = {path.name for path in folder.iterdir()}
+    assert left == {*(f"{k}.o" for k in range(7)), *(f"{k}.part" for k in range(4))}
+    cache.prune()
+    assert len(list(folder.iterdir())) == len(left)
 
 
 def test_a_folder_that_cannot_be_written_to_only_costs_time(

@@ -366,7 +366,7 @@ export interface FilmStep {
   rule: string;
   /** its reason */
   why: string;
-  /** what it may hide, erases_nan or hides_error, and other marks */
+  /** what it may hide or show: erases_nan, shows_nan, hides_error; and other marks */
   tags: string[];
   /** what was replaced, as text */
   before: string;

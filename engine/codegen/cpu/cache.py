@@ -2,11 +2,13 @@
 
 A file is named by a hash of all that went into it.  It is written elsewhere and then moved into
 place, so that a reader finds all of it or nothing; it carries a checksum, and one that does not
-hold is as good as absent.  The folder may be deleted at any time.
+hold is as good as absent.  The folder may be deleted at any time; when it has grown too large,
+what has not been used for longest is.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,13 +17,21 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from time import time
 from weakref import WeakValueDictionary
 
 from engine.codegen.cpu.machine import Loaded, host
 
 FORMAT = b"wiregrad-kernel-1\n"
 
+LARGEST = 256 << 20
+"""Bytes that the folder may have; some 30,000 kernels."""
+ROUND = 200
+"""How many kernels a process writes until it looks how large the folder is, again."""
+DAY, HOUR = 86_400, 3_600
+
 _loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
+_written = itertools.count()
 
 
 def folder() -> Path:
@@ -78,6 +88,8 @@ def keep(name: str, compiled: bytes) -> Loaded:
 def _read(path: Path) -> bytes | None:
     try:
         content = path.read_bytes()
+        if path.stat().st_mtime < time() - DAY:
+            path.touch()  # so that it counts as used
     except OSError:
         return None
     head, code = content[: len(FORMAT) + 32], content[len(FORMAT) + 32 :]
@@ -96,3 +108,27 @@ def _write(path: Path, code: bytes) -> None:
                 part.replace(path)
             except OSError:
                 part.unlink(missing_ok=True)
+        if next(_written) % ROUND == 0:
+            prune()
+
+
+def prune() -> None:
+    """Delete what has not been used for longest, if the folder has grown too large."""
+    now, files = time(), []
+    for path in folder().iterdir():
+        with suppress(OSError):  # another process may be faster
+            facts = path.stat()
+            if path.suffix == ".part" and facts.st_mtime < now - HOUR:
+                path.unlink()
+            elif path.suffix == ".o":
+                files.append((facts.st_mtime, facts.st_size, path))
+    excess = sum(size for _, size, _ in files) - LARGEST
+    if excess <= 0:
+        return
+    excess += LARGEST // 4  # for some time to come
+    for _, size, path in sorted(files):
+        if excess <= 0:
+            break
+        with suppress(OSError):
+            path.unlink()
+            excess -= size
