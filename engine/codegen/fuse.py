@@ -8,7 +8,7 @@ their loops, and a small network with its gradient and its updates ends up in on
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -562,13 +562,13 @@ def settle(steps: Sequence[Step], kept: Collection[Storage] = ()) -> set[Storage
     or changed from outside, constants, and what is read where its value is not at hand.
     """
     needed = _needed(steps).union(kept)
-    shared: dict[Storage, int] = defaultdict(int)
-    for step in steps:
-        for storage in {s for p in _parts(step) for s in storages(p)}:
-            shared[storage] += 1
-    for step in steps:
+    fixed = set(kept)
+    touched = [{s for p in _parts(step) for s in storages(p)} for step in steps]
+    shared = Counter(s for used in touched for s in used)
+    for step, used in zip(steps, touched, strict=True):
         if isinstance(step, Kernel):
-            own = {s for s in needed if shared[s] == 1 and not (s.kept or s.given or s in kept)}
+            alone = {s for s in used & needed if shared[s] == 1}
+            own = {s for s in alone - fixed if not (s.kept or s.given)}
             step.reuse(own)
             step.collapse()
     return needed
