@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from engine.codegen.cpu import cache
 from engine.codegen.cpu.machine import Loaded, to_object
 from engine.codegen.cpu.mathematics import declared
+from engine.codegen.cpu.threads import threads
 from engine.codegen.cpu.translate import UntranslatableError, translate
 from engine.errors import CompileError
 
@@ -39,7 +39,7 @@ Task = tuple[str, Sequence[str], bool]
 def compile_kernels(kernels: Sequence[Task]) -> Iterator[Compiled]:
     """Kernels, one after the other as soon as they are ready.
 
-    What is not in the cache is compiled, on as many threads as there are processors.
+    What is not in the cache is compiled, several at a time.
     Raises CompileError like `compile_kernel`.
     """
     names = [cache.key("kernel", text, *signature) for text, signature, _ in kernels]
@@ -53,8 +53,8 @@ def compile_kernels(kernels: Sequence[Task]) -> Iterator[Compiled]:
                 missing[name] = kernel
             else:
                 found[name] = Compiled(name, code, True, time.perf_counter() - started)
-    with ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1) or 1) as threads:
-        waiting = {name: threads.submit(_timed, *kernel) for name, kernel in missing.items()}
+    with ThreadPoolExecutor(min(len(missing), threads()) or 1) as pool:
+        waiting = {name: pool.submit(_timed, *kernel) for name, kernel in missing.items()}
         for name in names:
             if name in waiting:
                 compiled, seconds = waiting.pop(name).result()

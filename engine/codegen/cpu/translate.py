@@ -279,6 +279,7 @@ class _Translation:
 
     def _connected(self, both: bool, nodes: Sequence[ast.expr]) -> Value:
         """`and` and `or` of bools: an operand behind the one that decides does not matter."""
+        refuse_memory(nodes[1:])
         values = [self.value(n) for n in nodes]
         if any(v.dtype != "bool" for v in values):
             raise UntranslatableError("`and` and `or` of numbers.")
@@ -290,6 +291,7 @@ class _Translation:
 
     def _choice(self, node: ast.IfExp) -> Value:
         """Both values are computed, as nothing traps; so that loops have no branches."""
+        refuse_memory([node.body, node.orelse])
         condition = self.cast(self.value(node.test), "bool")
         x, y = self.value(node.body), self.value(node.orelse)
         if (x.dtype in FLOATS) != (y.dtype in FLOATS):
@@ -359,6 +361,13 @@ def _written(number: int | float, dtype: str) -> int | float | None:
     bits = operations.TYPES[dtype].width
     number &= (1 << bits) - 1
     return number - (1 << bits) if operations.is_signed(dtype) and number >> (bits - 1) else number
+
+
+def refuse_memory(nodes: Sequence[ast.expr]) -> None:
+    """What may not be computed must not read memory either, which may not be there."""
+    for node in nodes:
+        if any(isinstance(part, ast.Subscript) for part in ast.walk(node)):
+            raise UntranslatableError(f"Memory that may not be there: {ast.unparse(node)}")
 
 
 def assigned(statements: Sequence[ast.stmt]) -> dict[str, None]:
