@@ -20,6 +20,7 @@ from engine.codegen.cpu import compiler
 from engine.codegen.cpu.compiler import ENTRY, compile_kernel, compile_kernels
 from engine.codegen.cpu.emit import Source, emit
 from engine.codegen.cpu.machine import Loaded
+from engine.codegen.cpu.mathematics import vector_functions
 from engine.codegen.cpu.promotion import common, widened
 from engine.codegen.cpu.translate import UntranslatableError, translate
 from engine.codegen.fuse import Kernel, fuse, settle
@@ -197,6 +198,19 @@ def test_statements_mean_what_they_mean_to_numba() -> None:
             memory.append(arrays)
         for x, y in zip(*memory, strict=True):
             np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize(("dtype", "function"), [("float64", "exp"), ("float32", "tanhf")])
+def test_loops_call_vector_functions_where_there_are_any(dtype: str, function: str) -> None:
+    if function not in vector_functions():
+        pytest.skip(f"There is no vector version of {function}.")
+    formula = f"math.{function.removesuffix('f')}(p0[i0 * n1 + i1])"
+    text = (
+        "def kernel(\n    p0, n0, n1\n):\n    for i0 in range(n0):\n"
+        f"        for i1 in range(n1):\n            p0[i0 * n1 + i1] = {formula}\n"
+    )
+    vector, _ = vector_functions()[function]
+    assert vector.encode() in compiler.translated(text, (dtype, "int", "int"))
 
 
 # What is left to Numba.
