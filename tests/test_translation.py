@@ -18,7 +18,7 @@ import engine.tensor as T
 from engine.codegen import compile_graph
 from engine.codegen.cpu import compiler
 from engine.codegen.cpu.compiler import ENTRY, compile_kernel, compile_kernels
-from engine.codegen.cpu.emit import Source, emit
+from engine.codegen.cpu.emit import PARTED, Source, emit
 from engine.codegen.cpu.machine import Loaded
 from engine.codegen.cpu.mathematics import vector_functions
 from engine.codegen.cpu.promotion import common, widened
@@ -250,7 +250,8 @@ def test_no_kernel_of_any_op_is_left_to_numba(dtype: str) -> None:
             with np.errstate(over="ignore"):  # of float16
                 sources = kernels_of(of_known_shape(results, given), given)
             for source in sources:
-                assert translate(source.text, source.signature, "kernel")
+                part = ["int"] * len(PARTED) if source.parted else []
+                assert translate(source.text, [*source.signature, *part], "kernel")
 
 
 GALLERY = """
