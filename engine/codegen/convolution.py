@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 PATCH_WORK = 1024
 """Multiplications from which on an image is worth a matrix of its patches."""
-PATCHES = 1 << 22
+PATCHES = 1 << 23
 """Elements that the patches take for all images which are done at the same time."""
 FEW = 32
 """Elements of a filter up to which one channel is convolved faster by loops than by products."""

@@ -22,6 +22,8 @@ BLAS_WORK = 512
 """Multiplications from which on a product is worth a call of BLAS, which takes some 0.1 us."""
 SHARED_WORK = 1 << 24
 """Multiplications from which on BLAS shares out a single product well among its own threads."""
+FEW = 4
+"""Entries of a batch of such products from which on it is better to share out the batch."""
 PARTED_WORK = 1 << 20
 """Multiplications from which on a batch is worth being shared out among threads."""
 PARTS = 16
@@ -276,7 +278,7 @@ def parts_of(count: int, work: int) -> int:
 
     It does not depend on the number of threads, so that sums don't either.
     """
-    worth = work < SHARED_WORK and count * work >= PARTED_WORK
+    worth = count * work >= PARTED_WORK and (count >= FEW or work < SHARED_WORK)
     return max(1, min(PARTS, count)) if worth else 1
 
 
