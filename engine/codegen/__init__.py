@@ -16,6 +16,7 @@ from engine.inference import infer_types
 from engine.types import TensorType
 
 if TYPE_CHECKING:
+    from engine.codegen.batches import Batches
     from engine.codegen.native import Native, Progress
 
 
@@ -28,6 +29,7 @@ def compile_graph(
     record: int | None = None,
     progress: Progress | None = None,
     lending: bool = False,
+    batches: Batches | None = None,
 ) -> Native:
     """Compile a graph for inputs of the given shapes.
 
@@ -35,7 +37,8 @@ def compile_graph(
     each pass, the number of the output that is the next value.  record: the number of the
     output whose value a Ring gets after each pass.  progress: is told how many of how many
     kernels are ready.  lending: whether large inputs and outputs lie in memory that is named before
-    each pass: see `engine.codegen.exchange`.
+    each pass: see `engine.codegen.exchange`.  batches: inputs that get other rows of their data
+    before each pass of `Native.run`; their shapes are those of a batch.
 
     Raises ShapeError where shapes do not fit together, and CompileError, naming the op and its
     canvas node, where something has no native kernel; then `engine.codegen.numpy` runs it.
@@ -53,4 +56,4 @@ def compile_graph(
             ) from error
     for v in (*graph.inputs, *(updates or {})):  # also those that nothing depends on
         types.setdefault(v, TensorType(v.dtype, shapes.get(v, v.type.shape), v.broadcastable))
-    return Native(graph, types, updates or {}, record, progress, lending)
+    return Native(graph, types, updates or {}, record, progress, lending, batches)

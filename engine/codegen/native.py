@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.codegen.cpu import batch, blas, threads
+from engine.codegen.batches import Batches
+from engine.codegen.cpu import batch, blas, gather, threads
 from engine.codegen.cpu.compiler import ENTRY, Compiled, compile_kernels
 from engine.codegen.cpu.emit import Source, emit
 from engine.codegen.cpu.machine import Loaded
@@ -103,6 +104,7 @@ class Native:
         record: int | None,
         progress: Progress | None = None,
         lending: bool = False,
+        batches: Batches | None = None,
     ) -> None:
         """Compile the graph; see `compile_graph`."""
         self.plan = plan = Plan(graph, types, updates, record)
@@ -114,7 +116,10 @@ class Native:
         self._callbacks: list[tuple[Callback, list[Array], list[Array]]] = []
         self._failed = np.zeros(1, np.int64)
         self._failure: BaseException | None = None
-        self._entries = entries = self._compile(plan, progress or (lambda done, total: None))
+        self._deck: Array | None = None
+        gathered = self._gathered(plan, batches) if batches else []
+        compiled = self._compile(plan, progress or (lambda done, total: None))
+        self._entries = entries = [*gathered, *compiled]
         lent = self._lent(lending)
         self._places: dict[Storage, list[tuple[int, int]]] = {storage: [] for storage in lent}
         uses = [dict.fromkeys(plan.storages()), *(dict.fromkeys(e.storages) for e in entries)]
@@ -216,12 +221,31 @@ class Native:
         request.steps, request.first, request.ring = steps, first, ring
         request.control = control or self._once.control
         request.value = self._arena.address(self.plan.record) if self.plan.record else 0
+        if self._deck is not None:
+            self._deck[gather.STEP] = first
         done = self._run(ctypes.addressof(request))
         if self._failed[0] and not done:
             self._raise()
         return int(done)
 
     # Compiling.
+
+    def _gathered(self, plan: Plan, batches: Batches) -> list[_Entry]:
+        """The lines that choose the rows of a step's batch and copy them."""
+        self._batches = batches  # the data lies outside
+        self._deck = deck = gather.deck(batches)
+        code = gather.functions()
+        self._codes.append(code)
+        choose = "in_order" if batches.key is None else "shuffled"
+        self._show(choose, f"rows {choose}", [[]], True, 0.0)
+        entries = [_Entry(code.address(choose), (deck.ctypes.data,), ())]
+        rows = deck[gather.ROWS :].ctypes.data
+        for v, data in batches.data.items():
+            storage = plan.leaves[v].buffer.storage
+            words = (rows, batches.size, data.ctypes.data, data.nbytes // len(data), (storage, 0))
+            self._show("gather", "gather", [[]], True, 0.0)
+            entries.append(_Entry(code.address("gather"), words, (storage,)))
+        return entries
 
     def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
         steps = fuse(plan.tasks)

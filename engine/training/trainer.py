@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.codegen import compile_graph
+from engine.codegen.batches import Batches
 from engine.codegen.numpy import Interpreter, interpret
 from engine.errors import (
     CompileError,
@@ -44,7 +45,8 @@ class Trainer:
 
     Step k computes the outputs from the state as it was and then the updates, all from old
     values; so the cost recorded for step 1 is that of the initial state.  The same graph, data
-    and seed give the same numbers, bit for bit, on the same machine.
+    and seed give the same numbers, bit for bit, on the same machine.  With minibatches the number
+    of a step decides which rows it sees; the data is read where it lies, so leave it as it is.
 
     step: how many steps were taken.  steps: how many there are to take.  tier: 1 where steps run
     in native code, 0 where they run in NumPy; reason: why they can't run natively.
@@ -89,8 +91,10 @@ class Trainer:
         if seed is not None and not isinstance(program, TrainingSpec):
             initial = program.initial_state(seed)
             self._state = {v: np.array(initial[spec.ids[v]], v.dtype) for v in self._state}
-        self._inputs = {v: np.array(a, v.dtype) for v, a in spec.inputs.items()}
+        self._batches = _batches(spec, self.seed)
+        self._inputs = {v: self._first_value(v) for v in spec.inputs}
         self._engine: _Native | _Interpreted | None = None
+        self._moved = False
         for name, value in (overrides or {}).items():
             self.set(name, value)
 
@@ -102,7 +106,7 @@ class Trainer:
     @property
     def cost(self) -> float | None:
         """The cost of the last step, that is, before its updates; None before the first."""
-        return float(self.outputs()[self.spec.cost]) if self.step else None
+        return float(self.outputs()[self.spec.cost]) if self._moved else None
 
     def attach(self, control: Array, ring: Ring | None) -> None:
         """Let a run be told to stop by a word, and have its costs recorded.
@@ -136,12 +140,12 @@ class Trainer:
         values = {**self._inputs, **self._state}
         record = list(spec.outputs).index(spec.cost)
         try:
-            self._engine = _Native(graph, values, updates, record, progress)
+            self._engine = _Native(graph, values, updates, record, self._batches, progress)
             self.tier = 1
         except CompileError as error:
             self.reason = str(error)
             copies = {v: a.copy() for v, a in values.items()}
-            self._engine = _Interpreted(graph, copies, updates, record)
+            self._engine = _Interpreted(graph, copies, updates, record, self._batches)
 
     def run(self, max_steps: int) -> int:
         """Take up to `max_steps` steps; returns how many were taken.
@@ -156,7 +160,34 @@ class Trainer:
             return 0
         done = self._engine.run(most, self.control, self.ring, self.step + 1)
         self.step += done
+        self._moved = self._moved or done > 0
         return done
+
+    def restore(self, step: int, state: Mapping[str, Any]) -> None:
+        """Go on from where another run was: the state that it had after so many steps.
+
+        state: as `state()` gives it.  The steps that follow are those of that run, bit for bit,
+        and see the same minibatches.  Raises ParameterError where a variable lacks its value, and
+        TypeMismatchError or ShapeError where one does not fit.
+        """
+        held = self._held(self._state)
+        values = {}
+        for v, now in held.items():
+            name = self._id(v)
+            if name not in state:
+                raise ParameterError(
+                    f"The state to go on from has no value of {v!r}.",
+                    node=name,
+                    expected=str(v.type),
+                    got=" and ".join(state) or "nothing",
+                )
+            values[v] = _fitted(name, state[name], now)
+        for v, value in values.items():
+            held[v][...] = value
+        self.step = step
+        self._moved = False
+        if self._batches is not None:
+            self._batches.gather(step + 1, self._held(self._inputs))
 
     def state(self) -> dict[str, Array]:
         """A copy of the shared variables' values now, by the id of their canvas node."""
@@ -168,7 +199,7 @@ class Trainer:
         Before the first step, what the outputs are for the initial state.
         """
         spec = self.spec
-        if self._engine is not None and self.step:
+        if self._engine is not None and self._moved:
             arrays = self._engine.outputs
         else:
             values = {**self._held(self._inputs), **self._held(self._state)}
@@ -191,6 +222,13 @@ class Trainer:
             )
         self._held(self._inputs)[variable][...] = _fitted(name, value, self._inputs[variable])
 
+    def _first_value(self, v: Variable) -> Array:
+        """An input for the first step: its value, or as many rows of it as a batch has."""
+        value = self.spec.inputs[v]
+        if self._batches is None or v not in self._batches.data:
+            return np.array(value, v.dtype)
+        return self._batches.data[v][self._batches.rows(1)]
+
     def _held(self, start: dict[Variable, Array]) -> dict[Variable, Array]:
         """Where the values are now: as they were given, and in the engine once there is one."""
         if self._engine is None:
@@ -199,6 +237,18 @@ class Trainer:
 
     def _id(self, v: Variable) -> str:
         return self.spec.ids.get(v) or v.name or repr(v)
+
+
+def _batches(spec: TrainingSpec, seed: int) -> Batches | None:
+    """The minibatches that are asked for; the data stays where it is if it can be read there."""
+    batch = spec.batch
+    if batch is None:
+        return None
+    batch.check(spec.inputs, spec.ids)
+    data = {v: np.ascontiguousarray(spec.inputs[v], v.dtype) for v in batch.inputs}
+    if batch.shuffle:
+        return Batches.shuffled(data, batch.size, seed)
+    return Batches(data, batch.size, None)
 
 
 def _fitted(name: str, value: Any, model: Array) -> Array:
@@ -236,16 +286,19 @@ class _Native:
         values: Mapping[Variable, Array],
         updates: Mapping[Variable, int],
         record: int,
+        batches: Batches | None,
         progress: Progress | None,
     ) -> None:
         shapes = {v: a.shape for v, a in values.items()}
-        native = compile_graph(graph, shapes, updates=updates, record=record, progress=progress)
+        native = compile_graph(
+            graph, shapes, updates=updates, record=record, progress=progress, batches=batches
+        )
         for v, array in values.items():
             native.inputs[v][...] = array
         self.native = native
         self.inputs = native.inputs
         self.outputs = native.outputs
-        self._by_numpy = partial(_Interpreted, graph, self.inputs, updates, record)
+        self._by_numpy = partial(_Interpreted, graph, self.inputs, updates, record, batches)
 
     def run(self, steps: int, control: Array, ring: Ring | None, first: int) -> int:
         address = 0 if ring is None else ring.address
@@ -269,6 +322,7 @@ class _Interpreted:
         inputs: Mapping[Variable, Array],
         updates: Mapping[Variable, int],
         record: int,
+        batches: Batches | None,
     ) -> None:
         """Steps that change the arrays of `inputs`."""
         self.inputs = inputs
@@ -277,11 +331,14 @@ class _Interpreted:
         self._interpreter = Interpreter(self._order, graph.outputs)
         self._updates = updates
         self._record = record
+        self._batches = batches
 
     def run(self, steps: int, control: Array, ring: Ring | None, first: int) -> int:
         for done in range(steps):
             if control[0] or (ring is not None and len(ring) >= ring.capacity):
                 return done
+            if self._batches is not None:
+                self._batches.gather(first + done, self.inputs)
             # Copies: an output may be a view of a shared variable's value.
             results = self._interpreter([self.inputs[v] for v in self._order])
             self.outputs = [a.copy() for a in results]
