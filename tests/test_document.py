@@ -185,6 +185,22 @@ BAD_DOCUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "function with a node twice": ({**SMALL, "functions": {"f": {"outputs": ["y", "y"]}}}, "twice"),
     "training of nothing": ({**SMALL, "training": {"cost": "q"}}, "'q'"),
     "training an unknown function": ({**SMALL, "training": {"function": "g"}}, "'g'"),
+    "batch without a size": ({**SMALL, "training": {"batch": {}}}, "'size' is missing"),
+    "batch of no rows": ({**SMALL, "training": {"batch": {"size": 0}}}, "batch.size"),
+    "batch of half a row": ({**SMALL, "training": {"batch": {"size": 0.5}}}, "whole number"),
+    "batch with a word": ({**SMALL, "training": {"batch": {"size": 1, "order": 1}}}, "'order'"),
+    "batch shuffled by a number": (
+        {**SMALL, "training": {"batch": {"size": 1, "shuffle": 1}}},
+        "true or false",
+    ),
+    "batch of an output": (
+        {**SMALL, "training": {"batch": {"size": 1, "inputs": ["y"]}}},
+        "batch names 'y' among its inputs, but there is a node of kind output",
+    ),
+    "batch with a node twice": (
+        {**SMALL, "training": {"batch": {"size": 1, "inputs": ["x", "x"]}}},
+        "twice",
+    ),
     "no steps": ({**SMALL, "training": {"steps": 0}}, "steps"),
     "layout of one number": (document(layout={"x": [0]}), "a list of 2"),
     "too many nodes": (with_nodes(**{f"n{i}": SCALAR for i in range(10_001)}), "at most 10000"),
@@ -442,6 +458,8 @@ BEYOND_A_SCHEMA = (
     "function with the wrong kind",
     "function with a node twice",
     "training of nothing",
+    "batch of an output",
+    "batch with a node twice",
     "training an unknown function",
 )
 

@@ -20,6 +20,7 @@ from engine.ops.index import index_text
 from engine.program import Program
 from engine.program.index import index_of
 from engine.program.values import shown
+from engine.training import Trainer
 
 
 class Sketch:
@@ -711,6 +712,57 @@ def test_a_graph_that_cannot_be_trained_says_why(change, problem):
     if problem is None:
         assert program.training.cost == "cost"
         return
+    assert problem in report["problem"]
+    with pytest.raises(EngineError, match=problem):
+        program.training  # noqa: B018
+
+
+SPARE = {"path": ["nodes", "spare"],
+         "value": {"kind": "input", "name": "spare", "params": {"shape": [None], "value": [1, 2]}},
+}  # fmt: skip
+
+
+def xnor_by_batches(batch: dict[str, Any], *patches: dict[str, Any]) -> Program:
+    patch = {"path": ["training", "batch"], "value": batch}
+    return Program(gallery.load("xnor").edit([patch, *patches]))
+
+
+def test_a_document_is_trained_by_minibatches():
+    spec = xnor_by_batches({"size": 3}).training
+    assert spec.batch is not None
+    assert (spec.batch.size, spec.batch.shuffle) == (3, True)
+    assert {spec.ids[v] for v in spec.batch.inputs} == {"x", "truth"}
+    whole = Trainer(Program(gallery.load("xnor")), steps=2000)
+    by_two = Trainer(xnor_by_batches({"size": 2}), steps=4000)
+    in_order = Trainer(xnor_by_batches({"size": 2, "shuffle": False}), steps=4000)
+    costs = []
+    for trainer in (whole, by_two, in_order):
+        trainer.run(trainer.steps)
+        assert trainer.tier == 1
+        assert trainer.cost is not None
+        costs.append(trainer.cost)
+    assert len(set(costs)) == 3
+    assert by_two.outputs()["predictions"].shape == (2,)
+    named = xnor_by_batches({"size": 2, "shuffle": False, "inputs": ["truth", "x"]})
+    again = Trainer(named, steps=4000)
+    again.run(4000)
+    assert again.cost == in_order.cost
+
+
+@pytest.mark.parametrize(
+    ("batch", "patches", "problem"),
+    [
+        ({"size": 5}, [], "cannot have 5 rows, as there are 4"),
+        ({"size": 2, "inputs": []}, [], "no data"),
+        ({"size": 2, "inputs": ["rate"]}, [], "scalar"),
+        ({"size": 2, "inputs": ["spare"]}, [SPARE], "Training does not read spare"),
+        ({"size": 2}, [{"path": ["nodes", "truth", "params", "shape"], "value": [4]}], "4 rows"),
+    ],
+)
+def test_a_document_whose_batches_cannot_be_says_why(batch, patches, problem):
+    program = xnor_by_batches(batch, *patches)
+    report = program.report()
+    assert report["trainable"] is False
     assert problem in report["problem"]
     with pytest.raises(EngineError, match=problem):
         program.training  # noqa: B018

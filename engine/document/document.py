@@ -202,6 +202,11 @@ def _check_functions(record: Mapping[str, Any]) -> None:
     training = record.get("training", {})
     if "cost" in training:
         _check_member("The training's cost", "outputs", training["cost"], record)
+    batched = training.get("batch", {}).get("inputs", ())
+    for node in batched:
+        _check_member("The training's batch", "inputs", node, record)
+    if len(set(batched)) != len(batched):
+        raise DocumentError("The training's batch has a node twice in its inputs.")
     function = training.get("function")
     if function is not None and function not in (record["functions"] or {"main": {}}):
         raise DocumentError(

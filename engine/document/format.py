@@ -53,11 +53,13 @@ NODE = Tagged("kind", {"op": OP_NODE} | {name: _node(kind) for name, kind in KIN
 END = Row((ID, PORT))
 EDGE = Record({"from": END, "to": END}, required=("from", "to"))
 FUNCTION = Record({"inputs": IDS, "outputs": IDS, "updates": IDS})
+BATCH = Record({"size": Integer(1, 10**9), "shuffle": Boolean(), "inputs": IDS}, required=("size",))
 TRAINING = Record(
     {
         "function": NAME,
         "cost": ID,
         "steps": Integer(1, 10**12),
+        "batch": BATCH,
         "seed": Integer(0),
         "strict": Boolean(),
     }

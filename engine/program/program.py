@@ -23,7 +23,7 @@ from engine.program.order import End
 from engine.program.report import report
 from engine.program.values import Array, initial
 from engine.program.wiring import Fits, Verdicts, Wiring
-from engine.training.spec import TrainingSpec
+from engine.training.spec import Minibatch, TrainingSpec
 from engine.types import TensorType
 
 State = dict[str, Array]
@@ -282,11 +282,7 @@ class Program:
         leaf_of = {built.leaf(key): key for key in self._keys}
         used = {*leaves(plan.wanted), *plan.updates}
         state = self.initial_state()
-        inputs = {
-            v: node
-            for node, v in built.inputs.items()
-            if node in built.data and (v in used or v.ndim == 0)
-        }
+        inputs = self._trained_inputs
         settings = self.document.data["training"]
         return TrainingSpec(
             inputs={v: built.data[node] for v, node in inputs.items()},
@@ -296,6 +292,7 @@ class Program:
             cost=plan.cost,
             steps=int(settings.get("steps", 1000)),
             seed=int(settings.get("seed", 0)),
+            batch=self._batch,
             strict=self.strict,
             names={v.name or node: v for v, node in inputs.items() if v.ndim == 0},
             ids=inputs | {v: key for v, key in leaf_of.items() if v in used},
@@ -310,6 +307,38 @@ class Program:
         plan = _Plan(cost, outputs, self._updates(function, outputs.values()))
         self._require_values(plan.wanted)
         return plan
+
+    @cached_property
+    def _trained_inputs(self) -> dict[Variable, str]:
+        """The inputs that training reads, and all scalars, which may be set in between: nodes."""
+        built, plan = self._built, self._plan
+        used = {*leaves(plan.wanted), *plan.updates}
+        return {
+            v: node
+            for node, v in built.inputs.items()
+            if node in built.data and (v in used or v.ndim == 0)
+        }
+
+    @cached_property
+    def _batch(self) -> Minibatch | None:
+        """The minibatches that the document asks for, checked: of all inputs that have rows."""
+        nodes = self._trained_inputs
+        settings = self.document.data["training"].get("batch")
+        if settings is None:
+            return None
+        chosen = settings.get("inputs")
+        for node in chosen or ():
+            if node not in nodes.values():
+                raise ProgramError(
+                    f"Training does not read {self._built.label(node)}, "
+                    "so there are no batches of it.",
+                    node=node, port="batch", expected="an input that the cost depends on",
+                    got=node, hint="Take it out of the inputs of the batch.",
+                )  # fmt: skip
+        inputs = [v for v, node in nodes.items() if (v.ndim if chosen is None else node in chosen)]
+        batch = Minibatch(settings["size"], tuple(inputs), settings.get("shuffle", True))
+        batch.check({v: self._built.data[node] for v, node in nodes.items()}, nodes)
+        return batch
 
     def _trained(self) -> tuple[str, str]:
         """The function that is trained and the output that is its cost."""
@@ -414,7 +443,7 @@ class Program:
 
     def _problem(self) -> str | None:
         try:
-            self._plan  # noqa: B018  (asked for what it raises)
+            self._batch  # noqa: B018  (asked for what it raises, and the plan before it)
         except EngineError as error:
             return error.message
         return None

@@ -119,6 +119,19 @@ def test_run_trains_a_gallery_graph() -> None:
     assert err == ""
 
 
+def test_run_trains_by_minibatches_where_the_graph_says_so(tmp_path: Path) -> None:
+    batch = {"path": ["training", "batch"], "value": {"size": 2}}
+    path = tmp_path / "batches.json"
+    path.write_text(gallery.load("xnor").edit([batch]).text())
+    out, _ = wiregrad("run", str(path), "--json")
+    whole, _ = wiregrad("run", "xnor", "--json")
+    found, expected = json_lines(out)[-1], json_lines(whole)[-1]
+    assert len(found["outputs"]["predictions"]) == 2
+    assert len(expected["outputs"]["predictions"]) == 4
+    again, _ = wiregrad("run", str(path), "--json")
+    assert json_lines(again)[-1]["outputs"] == found["outputs"]
+
+
 def explained(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     """What `wiregrad explain` says, on stdout or, where it refuses, on stderr."""
     with pytest.raises(SystemExit) as ended:
