@@ -126,6 +126,8 @@ class Native:
         words = 2 * len(entries) + sum(len(e.words) for e in entries)
         self._arena = Arena([[s for s in used if s not in lent] for used in uses], words)
         self.peak_bytes = self._arena.bytes + sum(s.bytes for s in lent)
+        if self._deck is not None:
+            self.peak_bytes += self._deck.nbytes
         for callback, sources, targets in self._callbacks:
             sources += map(self._arena.view, callback.sources)
             targets += map(self._arena.view, callback.targets)
@@ -237,13 +239,13 @@ class Native:
         code = gather.functions()
         self._codes.append(code)
         choose = "in_order" if batches.key is None else "shuffled"
-        self._show(choose, f"rows {choose}", [[]], True, 0.0)
+        self._show(choose, f"gather: which rows, {choose.replace('_', ' ')}", [[]], True, 0.0)
         entries = [_Entry(code.address(choose), (deck.ctypes.data,), ())]
         rows = deck[gather.ROWS :].ctypes.data
         for v, data in batches.data.items():
             storage = plan.leaves[v].buffer.storage
             words = (rows, batches.size, data.ctypes.data, data.nbytes // len(data), (storage, 0))
-            self._show("gather", "gather", [[]], True, 0.0)
+            self._show("gather", "gather: the rows of a batch", [[]], True, 0.0)
             entries.append(_Entry(code.address("gather"), words, (storage,)))
         return entries
 

@@ -21,6 +21,9 @@ the key, the epoch that the keys of rounds are for, and those; the rows of the b
 ROWS = KEYS + ROUNDS
 NO_EPOCH = -1
 
+AHEAD = 2
+"""How many rows early memory is asked for a row: it may lie anywhere, so nothing foresees it."""
+
 FACTORS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
 BUMPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 """Philox4x64-10: see `engine.philox`."""
@@ -120,13 +123,33 @@ entry:
   br label %copy
 
 copy:
-  %i = phi i64 [ 0, %entry ], [ %i.next, %copy ]
+  %i = phi i64 [ 0, %entry ], [ %i.next, %now ]
   %slot = getelementptr i64, ptr %rows, i64 %i
   %number = load i64, ptr %slot
   %from.offset = mul i64 %number, %bytes
   %from = getelementptr i8, ptr %data, i64 %from.offset
   %to.offset = mul i64 %i, %bytes
   %to = getelementptr i8, ptr %target, i64 %to.offset
+  %soon = add i64 %i, {AHEAD}
+  %more = icmp ult i64 %soon, %size
+  br i1 %more, label %ahead, label %now
+
+ahead:
+  %soon.slot = getelementptr i64, ptr %rows, i64 %soon
+  %soon.number = load i64, ptr %soon.slot
+  %soon.offset = mul i64 %soon.number, %bytes
+  %soon.from = getelementptr i8, ptr %data, i64 %soon.offset
+  br label %fetch
+
+fetch:
+  %line = phi i64 [ 0, %ahead ], [ %line.next, %fetch ]
+  %line.at = getelementptr i8, ptr %soon.from, i64 %line
+  call void @llvm.prefetch.p0(ptr %line.at, i32 0, i32 3, i32 1)
+  %line.next = add i64 %line, 64
+  %fetched = icmp uge i64 %line.next, %bytes
+  br i1 %fetched, label %now, label %fetch
+
+now:
   call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
   %i.next = add i64 %i, 1
   %last = icmp eq i64 %i.next, %size
@@ -137,6 +160,7 @@ leave:
 }}
 
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 """
 
 START = f"""

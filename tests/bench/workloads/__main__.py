@@ -7,7 +7,9 @@ left out.  Every library does every workload in a process of its own, from equal
 with an empty cache on disk and once more with the cache that it left.  Prints a table for each
 workload: seconds to build, to compile with an empty cache and with a full one, the median and the
 least time of a call, and the median by ours; a line whose results differ from those of most by
-more than a thousandth says so.  Numba by hand is the limit that generated kernels could reach.
+more than a thousandth says so.  "others" is how many processors other programs kept busy
+meanwhile: read ratios rather than seconds where it is not about 0.  Numba by hand is the limit
+that generated kernels could reach.
 """
 
 from __future__ import annotations
@@ -65,12 +67,28 @@ def has(python: str, module: str) -> bool:
     return not subprocess.run([python, "-c", question], env=path, check=False).returncode
 
 
+def busy_seconds() -> float:
+    """How long all processors of the machine were busy so far; 0 where it does not tell."""
+    try:
+        user, nice, system, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
+        return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
+
+
+def own_seconds() -> float:
+    """How long the processes that we started and that have ended were busy."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def measured(
     python: str, peer: str, workload: str, folder: str, options: argparse.Namespace
 ) -> list[Measurement] | str:
     """All ways in which a peer does a workload, or why there are none."""
     command = [python, str(HERE), "--one", peer, workload, "--repeat", str(options.repeat)]
     command += ["--started", repr(time.monotonic())]
+    begun, busy, own = time.monotonic(), busy_seconds(), own_seconds()
     try:
         done = subprocess.run(
             command,
@@ -86,7 +104,9 @@ def measured(
         print(done.stderr, file=sys.stderr)
         return f"failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else '?'}"
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return [Measurement(**json.loads(line)) for line in lines]
+    theirs = busy_seconds() - busy - (own_seconds() - own)
+    others = max(0.0, theirs) / (time.monotonic() - begun)
+    return [Measurement(**json.loads(line), others=others) for line in lines]
 
 
 def rows(python: str, peer: str, workload: str, options: argparse.Namespace) -> list[Row]:
@@ -132,9 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     missing = [peer for peer, python in found.items() if python is None]
     if missing:
         print(f"Not installed: {', '.join(missing)}.\n")
-    wanted = tuple(filter(None, options.only.split(",")))
+    wanted = set(filter(None, options.only.split(",")))
     for workload in TITLES:
-        if not workload.startswith(wanted or ""):
+        if wanted and not {workload, workload.partition("-")[0]} & wanted:
             continue
         lines = []
         for peer, python in found.items():

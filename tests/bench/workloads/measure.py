@@ -27,9 +27,10 @@ class Measurement:
     stages: how long each part of a start took, in order.
     peak: how much memory grew while it ran.  planned: what was to be expected.
     check: some of the results, the same for all peers.
+    others: how many processors other programs kept busy meanwhile.
     """
 
-    variant: str
+    variant: str = ""
     build: float = 0.0
     compile: float = 0.0
     calls: list[float] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Measurement:
     peak: int = 0
     planned: int = 0
     check: dict[str, float] = field(default_factory=dict)
+    others: float = 0.0
 
 
 class Bench:
@@ -51,7 +53,8 @@ class Bench:
         """Print a measurement, timing `call` if there is one."""
         numbers = {name: float(value) for name, value in check.items()}
         calls = self._samples(call) if call else []
-        print(json.dumps(asdict(Measurement(variant, calls=calls, check=numbers, **more))))
+        found = asdict(Measurement(variant, calls=calls, check=numbers, **more))
+        print(json.dumps({name: value for name, value in found.items() if value}))
 
     def _samples(self, call: Callable[[], Any]) -> list[float]:
         _, seconds = timed(call)

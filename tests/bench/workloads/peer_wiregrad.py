@@ -84,6 +84,13 @@ def descent(cost: Any, weights: Sequence[Any], rate: float) -> dict[Any, Any]:
     return {w: w - step * g for w, g in zip(weights, gradients, strict=True)}
 
 
+def leaf(value: Array) -> Any:
+    """A variable that may have such values."""
+    import engine.tensor as T
+
+    return T.TensorType(value.dtype.name, (False,) * value.ndim)()
+
+
 def xnor_training() -> TrainingSpec:
     """The network as the training loop takes it."""
     import engine.tensor as T
@@ -91,7 +98,7 @@ def xnor_training() -> TrainingSpec:
 
     x, truth, start = inputs.xnor()
     variables = T.dmatrix("x"), T.dvector("truth")
-    weights = [T.TensorType("float64", (False,) * w.ndim)() for w in start]
+    weights = [leaf(w) for w in start]
     cost = xnor_cost(*variables, weights)
     return TrainingSpec(
         inputs=dict(zip(variables, (x, truth), strict=True)),
@@ -198,24 +205,36 @@ def mlp_loss(x: Any, y: Any, weights: Sequence[Any]) -> Any:
 def mlp(bench: Bench) -> None:
     import engine.tensor as T
     from engine import shared
+    from engine.training import Minibatch, TrainingSpec
 
     rows, labels, start = inputs.mlp()
-    n = inputs.MLP_BATCH
+    n, zeros = inputs.MLP_BATCH, [np.zeros_like(w) for w in start]
 
-    def write() -> Any:
+    def write(make: Callable[[Array], Any] = shared) -> Any:
         x, y = T.fmatrix("x"), T.lvector("y")
-        weights = [shared(w) for w in start]
-        velocities = [shared(np.zeros_like(w)) for w in start]
+        weights, velocities = [make(w) for w in start], [make(v) for v in zeros]
         loss = mlp_loss(x, y, weights)
         return x, y, weights, velocities, loss, mlp_updates(loss, weights, velocities)
+
+    (x, y, weights, velocities, loss, updates), build = written(lambda: write(leaf))
+    spec = TrainingSpec(
+        inputs={x: rows, y: labels},
+        state=dict(zip([*weights, *velocities], [*start, *zeros], strict=True)),
+        updates=updates,
+        outputs={"loss": loss},
+        cost="loss",
+        batch=Minibatch(n, (x, y), shuffle=False),
+    )
+    run, seconds = trained(spec, inputs.MLP_STEPS)
+    check = {"mean": run().mean()}
+    bench.report("native loop, minibatches", check, run, build=build, compile=seconds)
 
     (x, y, weights, velocities, loss, updates), build = written(write)
     f, _, seconds = compiled([x, y], loss, rows[:n], labels[:n], updates=updates)
 
     def epoch() -> list[float]:
-        for w, v, value in zip(weights, velocities, start, strict=True):
-            w.set_value(value)
-            v.set_value(np.zeros_like(value))
+        for variable, value in zip([*weights, *velocities], [*start, *zeros], strict=True):
+            variable.set_value(value)
         return [
             float(f(rows[i * n : i * n + n], labels[i * n : i * n + n]))
             for i in range(inputs.MLP_STEPS)

@@ -48,6 +48,7 @@ def table(workload: str, rows: Sequence[Row]) -> str:
     else:
         head = ["build", "compile, cold", "compile, warm", "median", "min", "ratio"]
     head += ["memory, planned", "memory, peak"] if memory else []
+    head.append("others")
     lines = [f"## {workload}: {TITLES[workload]}", "", _line(["", *head])]
     lines.append(_line(["---", *(["---:"] * len(head))]))
     for row in rows:
@@ -71,6 +72,7 @@ def table(workload: str, rows: Sequence[Row]) -> str:
             ]
         if memory:
             cells += [megabytes(newest.planned), megabytes(newest.peak)]
+        cells.append(f"{max(m.others for m in row.runs):.1f}")
         lines.append(_line([name, *cells]) + _disagreement(newest, expected))
     return "\n".join(lines)
 
