@@ -116,18 +116,18 @@ class Native:
         self._callbacks: list[tuple[Callback, list[Array], list[Array]]] = []
         self._failed = np.zeros(1, np.int64)
         self._failure: BaseException | None = None
-        self._deck: Array | None = None
-        gathered = self._gathered(plan, batches) if batches else []
-        compiled = self._compile(plan, progress or (lambda done, total: None))
-        self._entries = entries = [*gathered, *compiled]
+        self._batches = batches  # whose data is read where it is
+        self._deck = gather.deck(batches) if batches else np.empty(0, np.int64)
+        entries = self._gathered(plan, batches) if batches else []
+        entries += self._compile(plan, progress or (lambda done, total: None))
+        self._entries = entries
         lent = self._lent(lending)
         self._places: dict[Storage, list[tuple[int, int]]] = {storage: [] for storage in lent}
         uses = [dict.fromkeys(plan.storages()), *(dict.fromkeys(e.storages) for e in entries)]
         words = 2 * len(entries) + sum(len(e.words) for e in entries)
         self._arena = Arena([[s for s in used if s not in lent] for used in uses], words)
-        self.peak_bytes = self._arena.bytes + sum(s.bytes for s in lent)
-        if self._deck is not None:
-            self.peak_bytes += self._deck.nbytes
+        lent_bytes = sum(s.bytes for s in lent)
+        self.peak_bytes = self._arena.bytes + lent_bytes + self._deck.nbytes
         for callback, sources, targets in self._callbacks:
             sources += map(self._arena.view, callback.sources)
             targets += map(self._arena.view, callback.targets)
@@ -223,7 +223,7 @@ class Native:
         request.steps, request.first, request.ring = steps, first, ring
         request.control = control or self._once.control
         request.value = self._arena.address(self.plan.record) if self.plan.record else 0
-        if self._deck is not None:
+        if self._batches is not None:
             self._deck[gather.STEP] = first
         done = self._run(ctypes.addressof(request))
         if self._failed[0] and not done:
@@ -234,14 +234,12 @@ class Native:
 
     def _gathered(self, plan: Plan, batches: Batches) -> list[_Entry]:
         """The lines that choose the rows of a step's batch and copy them."""
-        self._batches = batches  # the data lies outside
-        self._deck = deck = gather.deck(batches)
         code = gather.functions()
         self._codes.append(code)
         choose = "in_order" if batches.key is None else "shuffled"
         self._show(choose, f"gather: which rows, {choose.replace('_', ' ')}", [[]], True, 0.0)
-        entries = [_Entry(code.address(choose), (deck.ctypes.data,), ())]
-        rows = deck[gather.ROWS :].ctypes.data
+        entries = [_Entry(code.address(choose), (self._deck.ctypes.data,), ())]
+        rows = self._deck[gather.ROWS :].ctypes.data
         for v, data in batches.data.items():
             storage = plan.leaves[v].buffer.storage
             words = (rows, batches.size, data.ctypes.data, data.nbytes // len(data), (storage, 0))

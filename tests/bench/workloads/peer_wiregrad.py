@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import inputs
 import numpy as np
 from inputs import Array
-from measure import Bench, growth, timed
+from measure import Bench, growth, threads, timed
 
 if TYPE_CHECKING:
     from engine.training import TrainingSpec
@@ -21,7 +21,9 @@ def written(work: Callable[[], Any]) -> tuple[Any, float]:
     """An expression and the seconds to write it down; the library is loaded before."""
     import engine.tensor.signal.pool
     import engine.training  # noqa: F401
+    from engine.config import config
 
+    config.threads = threads()
     return timed(work)
 
 
