@@ -286,7 +286,7 @@ def conv_block(h: Any, kernel: Any, bias: Any) -> Any:
     import engine.tensor as T
     from engine.tensor.signal import pool
 
-    h = relu(T.nnet.conv2d(h, kernel) + bias.dimshuffle("x", 0, "x", "x"))
+    h = relu(T.nnet.conv2d(h, kernel, filter_flip=False) + bias.dimshuffle("x", 0, "x", "x"))
     return pool.pool_2d(h, (2, 2), ignore_border=True)
 
 
