@@ -34,12 +34,17 @@ def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+KEPT: list[threads.Pool] = []
+"""Pools of tests that are over: their threads still wait in their memory."""
+
+
 @pytest.fixture
 def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two threads besides this one, however many cores there are."""
     monkeypatch.setattr(config, "threads", 3)
     before, threads._pools[:] = threads._pools[:], []
     yield
+    KEPT.extend(threads._pools)
     threads._pools[:] = before
 
 
