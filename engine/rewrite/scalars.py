@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,11 +40,16 @@ def wrapped(value: Number, dtype: str) -> Number:
     if dtype in {"float64", "complex128"}:
         return value
     if dtype not in INTEGERS:
-        with np.errstate(over="ignore"):
-            result: Number = np.array(value).astype(dtype).item()
-        return result
+        return _rounded(value, dtype) if value else value
     bounds = np.iinfo(dtype)
     return (int(value.real) - int(bounds.min)) % (1 << bounds.bits) + int(bounds.min)
+
+
+@lru_cache(1024)
+def _rounded(value: Number, dtype: str) -> Number:
+    with np.errstate(over="ignore"):
+        result: Number = np.array(value).astype(dtype).item()
+    return result
 
 
 def constant(value: Number, dtype: str) -> Constant:
