@@ -37,6 +37,14 @@ def infer_block(
     block: Block, types: Sequence[TensorType], known: Sequence[Any] = ()
 ) -> list[TensorType]:
     """The types of what a block computes, given those of its inputs and, where known, values."""
+    inferred = infer_inside(block, types, known)
+    return [inferred[v] for v in block.outputs]
+
+
+def infer_inside(
+    block: Block, types: Sequence[TensorType], known: Sequence[Any] = ()
+) -> dict[Variable, TensorType]:
+    """The type of every variable in a block, given what `infer_block` is given."""
     inferred = {
         v: TensorType(t.dtype, t.shape, v.broadcastable)
         for v, t in zip(block.inputs, types, strict=True)
@@ -49,7 +57,7 @@ def infer_block(
             values[v] = known_value(v)
     given = set(block.inputs)
     _infer(order, certain(block.outputs, given.__contains__), inferred, values)
-    return [inferred[v] for v in block.outputs]
+    return inferred
 
 
 def _infer(

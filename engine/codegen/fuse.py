@@ -24,8 +24,10 @@ from engine.codegen.primitives import (
     Position,
     Primitive,
     Product,
+    Repeat,
     Task,
     Words,
+    calls_back,
     storages,
 )
 
@@ -333,7 +335,7 @@ def _conflicts(earlier: Primitive, later: Primitive) -> Iterator[tuple[Access, A
             yield access, later.target
 
 
-Step = Kernel | Product | Batch | Words | Callback | Guard
+Step = Kernel | Product | Batch | Words | Repeat | Callback | Guard
 
 
 def fuse(tasks: Sequence[Task]) -> list[Step]:
@@ -391,7 +393,7 @@ class _Fusion:
         else:
             number = self._number_for(task, after)
             self.steps.insert(number, task)
-            if isinstance(task, Callback | Guard):
+            if isinstance(task, Guard) or calls_back(task):
                 self._errors.append(task)
             if isinstance(task, Guard):
                 self._first = len(self.steps)
@@ -565,10 +567,11 @@ def settle(steps: Sequence[Step], kept: Collection[Storage] = ()) -> set[Storage
     fixed = set(kept)
     touched = [{s for p in _parts(step) for s in storages(p)} for step in steps]
     shared = Counter(s for used in touched for s in used)
-    for step, used in zip(steps, touched, strict=True):
+    for step in steps:
         if isinstance(step, Kernel):
-            alone = {s for s in used & needed if shared[s] == 1}
-            own = {s for s in alone - fixed if not (s.kept or s.given)}
+            made = {p.target.storage for p in step.places} - fixed
+            alone = {s for s in made & needed if shared[s] == 1}
+            own = {s for s in alone if not (s.kept or s.given)}
             step.reuse(own)
             step.collapse()
     return needed

@@ -113,6 +113,17 @@ class Buffer:
             step *= extent.length
         return (0,) * self.reused + tuple(reversed(strides))[self.reused :]
 
+    def row(self, axis: int) -> Buffer:
+        """What lies at one place of an axis, in memory that begins there.
+
+        An outermost axis is left out; any other one stays, for the sake of those outside of it.
+        """
+        if axis:
+            return Buffer(
+                Storage(self.storage.dtype, self.storage.length, given=True), self.extents
+            )
+        return Buffer.new(self.storage.dtype, self.extents[1:], given=True)
+
     def reuse(self, axes: int, parts: int) -> None:
         """Let the first axes share their memory within each of so many parts of a loop."""
         self.reused = axes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from engine.codegen.primitives import (
 )
 from engine.codegen.rules import RULES
 from engine.errors import CompileError
-from engine.expression import Apply, Constant, Variable, certain, walk
+from engine.expression import Apply, Block, Constant, Variable, certain, walk
 from engine.graph import Graph
 from engine.op import Op
 from engine.types import DISCRETE, TensorType, normalize_axes
@@ -83,7 +84,7 @@ class Lowering:
             return
         known = self.types[v]
         extents = [
-            ONE if b else Extent(self._length(n, v), literal=declared is not None)
+            ONE if b else Extent(self.length(n, v), literal=declared is not None)
             for n, b, declared in zip(known.shape, v.broadcastable, v.type.shape, strict=True)
         ]
         self.views[v] = View.whole(Buffer.new(v.dtype, extents, given=True, kept=True), extents)
@@ -150,7 +151,8 @@ class Lowering:
             self.call(node)
 
     @staticmethod
-    def _length(n: int | None, v: Variable) -> int:
+    def length(n: int | None, v: Variable) -> int:
+        """The length of an axis of v; raises CompileError where that is not known."""
         if n is None:
             raise CompileError(
                 f"The shape of {v!r} is not known before it runs; it runs in NumPy.",
@@ -161,7 +163,7 @@ class Lowering:
     def fresh(self, v: Variable) -> tuple[Extent, ...]:
         """Lengths for the axes of a variable, as no other tensor has them."""
         return tuple(
-            ONE if b else Extent(self._length(n, v))
+            ONE if b else Extent(self.length(n, v))
             for n, b in zip(self.types[v].shape, v.broadcastable, strict=True)
         )
 
@@ -226,6 +228,27 @@ class Lowering:
         self._lower(order, certain(results))
         for v, result in zip(node.outputs, results, strict=True):
             self.views[v] = self.views[result]
+
+    @contextmanager
+    def apart(self) -> Iterator[list[Task]]:
+        """Meanwhile tasks go into a list of their own, and not among those of the graph."""
+        tasks, self.tasks = self.tasks, []
+        try:
+            yield self.tasks
+        finally:
+            self.tasks = tasks
+
+    def inside(
+        self, block: Block, types: Mapping[Variable, TensorType], views: Mapping[Variable, View]
+    ) -> list[View]:
+        """Where the results of a block lie, given where its inputs do; types: of all in it."""
+        self.types.update(types)
+        self.views.update(views)
+        order = block.applies()
+        for v in (*(v for inner in order for v in inner.inputs), *block.outputs):
+            self._enter(v)
+        self._lower(order, certain(block.outputs, views.__contains__))
+        return [self.views[v] for v in block.outputs]
 
     def _enter(self, v: Variable) -> None:
         """Take in a leaf of an expression that is not one of the graph."""

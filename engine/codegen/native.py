@@ -13,22 +13,34 @@ import numpy as np
 
 from engine.codegen.batches import Batches
 from engine.codegen.cpu import batch, blas, gather, threads
+from engine.codegen.cpu.call import Call
 from engine.codegen.cpu.compiler import ENTRY, Compiled, compile_kernels
 from engine.codegen.cpu.emit import Source, emit
 from engine.codegen.cpu.machine import Loaded
 from engine.codegen.cpu.philox import philox
-from engine.codegen.cpu.runner import Request, run, runner
+from engine.codegen.cpu.runner import Request, counts_time, run, runner
+from engine.codegen.cpu.table import Entry, LoopEntry, Table, Word
 from engine.codegen.cpu.threads import pool
 from engine.codegen.fuse import Kernel, Step, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array, shown
 from engine.codegen.numpy import Interpreter
 from engine.codegen.plan import Plan
-from engine.codegen.primitives import Batch, Callback, Guard, Product, Task, Words, storages
-from engine.errors import EngineError, ShapeError, UnforeseenError
+from engine.codegen.primitives import (
+    Batch,
+    Callback,
+    Guard,
+    Product,
+    Repeat,
+    Task,
+    Words,
+    storages,
+)
+from engine.codegen.sink import sunk
+from engine.errors import UnforeseenError
 from engine.expression import Variable
 from engine.graph import Graph
-from engine.types import TensorType, shape_text
+from engine.types import TensorType
 
 Progress = Callable[[int, int], None]
 
@@ -56,8 +68,9 @@ class KernelInfo:
     """A kernel, for people to see.
 
     name: that of its object code.  source: its text; for a product, the routine of BLAS, for a
-    batch, all that runs for each of its entries, for random words `philox`, for a look at what was
-    checked `guard`, and for what is left to NumPy, the op.
+    batch, all that runs for each of its entries, for a loop, how many of the kernels that follow
+    are in it, for random words `philox`, for a look at what was checked `guard`, and for what is
+    left to NumPy, the op.
     ops: the names of the ops in it.  origins: ids of the canvas nodes that it computes.
     from_cache: whether it was compiled before.  seconds: what it took to compile or to load.
     lines: of its source.  The source itself names no node, so that all graphs share kernels.
@@ -72,19 +85,6 @@ class KernelInfo:
     lines: tuple[KernelLine, ...]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A line of the table: a native function, and the words in its row.
-
-    A word is a number, or a place: a storage and an offset in elements.
-    storages: all memory that it touches.
-    """
-
-    address: int
-    words: tuple[int | tuple[Storage, int], ...]
-    storages: tuple[Storage, ...]
-
-
 class Native:
     """A graph compiled for given shapes, with memory of its own.
 
@@ -92,7 +92,7 @@ class Native:
     outputs: for each output of the graph the array in which it lies after a pass.
     lent_inputs, lent_outputs: those of either, outputs by number, which are not there but where
         `lend` says before a pass.
-    kernels: what runs in a pass, in order.
+    kernels: what runs in a pass, in order; a loop comes before the kernels in it.
     peak_bytes: all memory that it uses, with what is lent to it.
     """
 
@@ -113,26 +113,27 @@ class Native:
         self._codes: list[Loaded] = [runner()]
         self._cells: list[Any] = []
         self._inner: dict[Batch, list[Step]] = {}
-        self._callbacks: list[tuple[Callback, list[Array], list[Array]]] = []
+        self._calls: list[Call] = []
         self._failed = np.zeros(1, np.int64)
+        self._timing = np.zeros(1, np.int64)
         self._failure: BaseException | None = None
+        self._moving: set[Storage] = set()
+        self._steps: list[Array] = []
         self._batches = batches  # whose data is read where it is
         self._deck = gather.deck(batches) if batches else np.empty(0, np.int64)
         entries = self._gathered(plan, batches) if batches else []
-        entries += self._compile(plan, progress or (lambda done, total: None))
+        entries += self._compile(plan.tasks, progress or (lambda done, total: None))
         self._entries = entries
         lent = self._lent(lending)
-        self._places: dict[Storage, list[tuple[int, int]]] = {storage: [] for storage in lent}
         uses = [dict.fromkeys(plan.storages()), *(dict.fromkeys(e.storages) for e in entries)]
-        words = 2 * len(entries) + sum(len(e.words) for e in entries)
-        self._arena = Arena([[s for s in used if s not in lent] for used in uses], words)
-        lent_bytes = sum(s.bytes for s in lent)
-        self.peak_bytes = self._arena.bytes + lent_bytes + self._deck.nbytes
-        for callback, sources, targets in self._callbacks:
-            sources += map(self._arena.view, callback.sources)
-            targets += map(self._arena.view, callback.targets)
+        table = Table(entries)
+        fixed = [[s for s in used if s not in lent] for used in uses]
+        self._arena = Arena(fixed, len(table.words))
+        self.peak_bytes = self._arena.bytes + sum(s.bytes for s in lent) + self._deck.nbytes
+        for call in self._calls:
+            call.place(self._arena)
         self._words = self._arena.words()
-        self._fill(entries)
+        self._places = table.fill(self._words, self._arena)
         for storage in lent:
             if storage.value is not None:
                 self.lend(storage, storage.value.ctypes.data)
@@ -159,11 +160,11 @@ class Native:
     @property
     def calls_back(self) -> bool:
         """Whether it calls the interpreter, for ops that are left to NumPy."""
-        return bool(self._callbacks)
+        return bool(self._calls)
 
     def lend(self, storage: Storage, address: int) -> None:
         """Where the storage of a lent input or output begins from now on."""
-        for place, offset in self._places[storage]:
+        for place, offset in self._places.get(storage, ()):
             self._words[place] = address + offset
 
     def call(self) -> None:
@@ -176,17 +177,25 @@ class Native:
             self._raise()
 
     def call_timed(self) -> list[float]:
-        """One pass, a kernel at a time; gives the seconds that each of `kernels` took."""
+        """One pass, a kernel at a time; gives the seconds that each of `kernels` took.
+
+        A kernel in a loop gets what it took in all steps, the loop what went by in between; where
+        the processor has no counter that may be read, the loop gets it all.
+        """
         seconds = []
         request = Request.from_buffer_copy(self._once)
         request.count = 1
-        for _ in range(self._once.count):
-            started = time.perf_counter()
-            done = self._run(ctypes.addressof(request))
-            seconds.append(time.perf_counter() - started)
-            request.table += ENTRY_BYTES
-            if not done:
-                self._raise()
+        self._timing[0] = counts_time()
+        try:
+            for entry in self._entries:
+                started = time.perf_counter()
+                done = self._run(ctypes.addressof(request))
+                seconds += entry.times(time.perf_counter() - started)
+                request.table += ENTRY_BYTES
+                if not done:
+                    self._raise()
+        finally:
+            self._timing[0] = 0
         return seconds
 
     def _raise(self) -> None:
@@ -204,9 +213,10 @@ class Native:
             return self.inputs[leaf]
         view = self.lent_inputs[leaf]
         storage = view.buffer.storage
-        if not self._places[storage]:  # only its shape is read
+        places = self._places.get(storage)
+        if not places:  # only its shape is read
             return np.zeros(view.shape, view.dtype)
-        word, offset = self._places[storage][0]
+        word, offset = places[0]
         memory: Any = (ctypes.c_char * storage.bytes).from_address(self._words[word] - offset)
         return shown(view, np.frombuffer(memory, storage.dtype))
 
@@ -232,27 +242,27 @@ class Native:
 
     # Compiling.
 
-    def _gathered(self, plan: Plan, batches: Batches) -> list[_Entry]:
+    def _gathered(self, plan: Plan, batches: Batches) -> list[Entry]:
         """The lines that choose the rows of a step's batch and copy them."""
         code = gather.functions()
         self._codes.append(code)
         choose = "in_order" if batches.key is None else "shuffled"
         self._show(choose, f"gather: which rows, {choose.replace('_', ' ')}", [[]], True, 0.0)
-        entries = [_Entry(code.address(choose), (self._deck.ctypes.data,), ())]
+        entries = [Entry(code.address(choose), (self._deck.ctypes.data,), ())]
         rows = self._deck[gather.ROWS :].ctypes.data
         for v, data in batches.data.items():
             storage = plan.leaves[v].buffer.storage
             words = (rows, batches.size, data.ctypes.data, data.nbytes // len(data), (storage, 0))
             self._show("gather", "gather: the rows of a batch", [[]], True, 0.0)
-            entries.append(_Entry(code.address("gather"), words, (storage,)))
+            entries.append(Entry(code.address("gather"), words, (storage,)))
         return entries
 
-    def _compile(self, plan: Plan, progress: Progress) -> list[_Entry]:
-        steps = fuse(plan.tasks)
+    def _compile(self, tasks: Sequence[Task], progress: Progress) -> list[Entry]:
+        steps = fuse(sunk(tasks))
         needed = settle(steps)
         sources = dict(self._emitted(steps, needed))
         compiled = compile_kernels([(s.text, s.signature, s.parted) for s in sources.values()])
-        entries = []
+        entries: list[Entry] = []
         for done, step in enumerate(steps):
             progress(done, len(steps))
             entries.append(self._entry(step, sources, compiled))
@@ -272,7 +282,7 @@ class Native:
 
     def _entry(
         self, step: Step, sources: Mapping[Kernel, Source], compiled: Iterator[Compiled]
-    ) -> _Entry:
+    ) -> Entry:
         match step:
             case Kernel():
                 return self._kernel(step, sources[step], next(compiled))
@@ -283,6 +293,8 @@ class Native:
                 entries = [self._entry(s, sources, compiled) for s in self._inner[step]]
                 self.kernels[first:] = [_together(self.kernels[first:])]
                 return self._batch(step, entries)
+            case Repeat():
+                return self._repeat(step)
             case Words():
                 return self._drawn(step)
             case Callback():
@@ -290,12 +302,12 @@ class Native:
             case Guard():
                 return self._guard(step)
 
-    def _kernel(self, kernel: Kernel, source: Source, compiled: Compiled) -> _Entry:
+    def _kernel(self, kernel: Kernel, source: Source, compiled: Compiled) -> Entry:
         self._codes.append(compiled.code)
         number = {p: n for n, p in enumerate(kernel.places)}
         reasons = [sorted(line, key=number.__getitem__) for line in source.lines]
         self._show(compiled.name, source.text, reasons, compiled.from_cache, compiled.seconds)
-        words: list[int | tuple[Storage, int]] = [(s, 0) for s in source.pointers]
+        words: list[Word] = [(s, 0) for s in source.pointers]
         words += [e.length for e in source.lengths]
         words += source.offsets
         address = compiled.code.address(ENTRY)
@@ -304,71 +316,84 @@ class Native:
             self._cells.append(shared)
             words = [address, shared.address, kernel.parts, kernel.length, *words]
             address = threads.code().address("share")
-        return _Entry(address, tuple(words), source.pointers)
+        return Entry(address, tuple(words), source.pointers)
 
-    def _product(self, product: Product) -> _Entry:
+    def _product(self, product: Product) -> Entry:
         call = blas.call(product)
-        words: list[int | tuple[Storage, int]] = [blas.address(call.routine)]
+        words: list[Word] = [blas.address(call.routine)]
         for argument in call.arguments:
             words.append(
                 argument if isinstance(argument, tuple) else self._cell(argument, call.dtype)
             )
         self._show(call.routine, call.routine, [[product]], True, 0.0)
         used = tuple(w[0] for w in words if isinstance(w, tuple))
-        return _Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words), used)
+        return Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words), used)
 
-    def _batch(self, batched: Batch, entries: Sequence[_Entry]) -> _Entry:
+    def _batch(self, batched: Batch, entries: Sequence[Entry]) -> Entry:
         used = tuple(dict.fromkeys(s for e in entries for s in e.storages))
         functions = [(e.address, e.words) for e in entries]
         facts = batched.count, batched.moving, batched.apart
         rows = [batch.row(functions, *facts, part) for part in range(batched.parts)]
         code = batch.code()
         if batched.parts == 1:
-            return _Entry(code.address("batch"), rows[0], used)
+            return Entry(code.address("batch"), rows[0], used)
         shared = pool()
         self._cells.append(shared)
-        words: list[int | tuple[Storage, int]] = [code.address("part"), shared.address]
+        words: list[Word] = [code.address("part"), shared.address]
         words += [batched.parts, batched.count, len(rows[0]), *(w for row in rows for w in row)]
         address = threads.code().address("share")
         if blas.threads():
             words[:0] = [*(blas.threads() or ()), address]
             address = code.address("alone")
-        return _Entry(address, tuple(words), used)
+        return Entry(address, tuple(words), used)
 
-    def _callback(self, callback: Callback) -> _Entry:
-        sources: list[Array] = []
-        targets: list[Array] = []
+    def _repeat(self, repeat: Repeat) -> Entry:
+        self._moving.update(repeat.walks)
+        step = np.zeros(1, np.int64)
+        self._cells.append(step)
+        self._steps.append(step)
+        place = len(self.kernels)
+        body = self._compile(repeat.tasks, lambda done, total: None)
+        self._steps.pop()
+        inside = len(self.kernels) - place
+        text = f"loop of {inside} kernel{'' if inside == 1 else 's'}"
+        self._show("loop", text, [[repeat]], True, 0.0)
+        self.kernels.insert(place, self.kernels.pop())
+        ticks = np.zeros(len(body) + 1, np.int64)
+        steps = repeat.steps if isinstance(repeat.steps, int) else (repeat.steps, 0)
+        cells = (a.ctypes.data for a in (self._failed, step, self._timing, ticks))
+        words: tuple[Word, ...] = steps, *cells, (repeat.until, 0) if repeat.until else 0
+        return LoopEntry.of(runner().address("loop"), words, body, repeat.walks, ticks)
+
+    def _callback(self, callback: Callback) -> Entry:
+        call = Call(callback, self._moving, self._steps)
+        self._calls.append(call)
 
         def entry(row: int | None) -> None:
             try:
-                for target, value in zip(targets, callback.function(sources), strict=True):
-                    if value.shape != target.shape:
-                        raise _unforeseen(callback, target, value)
-                    target[...] = value
+                call(row or 0)
             except BaseException as error:  # nothing may fly through native code
                 self._failure = error
                 self._failed[0] = 1
 
         address = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(entry)
         self._cells.append(address)
-        self._callbacks.append((callback, sources, targets))
         name = callback.node.op.name if callback.node else "copy"
         self._show(name, f"numpy: {name}", [[callback]], True, 0.0)
-        used = tuple(v.buffer.storage for v in (*callback.sources, *callback.targets))
-        return _Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, (), used)
+        return Entry(ctypes.cast(address, ctypes.c_void_p).value or 0, call.words, call.storages)
 
-    def _drawn(self, words: Words) -> _Entry:
+    def _drawn(self, words: Words) -> Entry:
         self._show("philox", "philox", [[words]], True, 0.0)
         self._codes.append(philox())
         state, target = words.state.buffer.storage, words.target.buffer.storage
         row = (state, words.state.offset), (target, 0), target.length
-        return _Entry(philox().address("words"), row, (state, target))
+        return Entry(philox().address("words"), row, (state, target))
 
-    def _guard(self, guard: Guard) -> _Entry:
+    def _guard(self, guard: Guard) -> Entry:
         self._show("guard", "guard", [[guard]], True, 0.0)
         place = guard.flag.buffer.storage, 0
         words = self._failed.ctypes.data, place
-        return _Entry(runner().address("guard"), words, (place[0],))
+        return Entry(runner().address("guard"), words, (place[0],))
 
     def _cell(self, value: str | float, dtype: str) -> int:
         """The address of memory that holds an argument of a Fortran routine."""
@@ -412,25 +437,8 @@ class Native:
         found = {s for e in self._entries for s in e.storages if s.value is not None} - set(count)
         if lending:
             found |= {s for s in alone if s.value is None}
-        called = {s for callback, *_ in self._callbacks for s in storages(callback)}
+        called = {s for call in self._calls for s in call.fixed()}
         return {s for s in found - called if s.bytes >= LENT_BYTES}
-
-    def _fill(self, entries: Sequence[_Entry]) -> None:
-        """Write the table and its rows into memory."""
-        words = self._words
-        table = ctypes.addressof(words)
-        at = 2 * len(entries)
-        for k, entry in enumerate(entries):
-            words[2 * k] = entry.address
-            words[2 * k + 1] = table + 8 * at
-            for word in entry.words:
-                if not isinstance(word, tuple):
-                    words[at] = word
-                elif word[0] in self._places:
-                    self._places[word[0]].append((at, word[1] * word[0].itemsize))
-                else:
-                    words[at] = self._arena.address(word[0]) + word[1] * word[0].itemsize
-                at += 1
 
 
 def _together(kernels: Sequence[KernelInfo]) -> KernelInfo:
@@ -453,13 +461,3 @@ def _together(kernels: Sequence[KernelInfo]) -> KernelInfo:
 def _ops(tasks: Sequence[Task]) -> tuple[str, ...]:
     nodes = dict.fromkeys(t.node for t in tasks if t.node is not None)
     return tuple(n.op.name for n in nodes)
-
-
-def _unforeseen(callback: Callback, target: Array, value: Array) -> EngineError:
-    error = ShapeError(
-        f"The result has the shape {shape_text(value.shape)} in place of "
-        f"{shape_text(target.shape)}.",
-        expected=shape_text(target.shape),
-        got=shape_text(value.shape),
-    )
-    return callback.node.located(error) if callback.node else error

@@ -1,4 +1,4 @@
-"""What every op comes down to: a formula over some loops, a fold, a product, a callback.
+"""What every op comes down to: a formula over some loops, a fold, a product, steps, a callback.
 
 A formula is a text in the language that all kernels share, Numba's: see `Op.scalar`.
 """
@@ -258,12 +258,71 @@ class Words:
         return {self.state.buffer.storage}, {self.target.buffer.storage}
 
 
-Task = Primitive | Product | Batch | Words | Callback | Guard
+@dataclass(frozen=True)
+class Walk:
+    """Where memory lies that is in each step of a loop another row of a larger one.
+
+    storage: the larger one.  offset: the place of its row 0.  stride: how many elements lie
+    between neighbours.  first: the row of the first step.  rows: after so many it is row 0 again,
+    None for never.  axis: that of a buffer which is walked along, None for one that goes round.
+    """
+
+    storage: Storage
+    offset: int
+    stride: int
+    first: int = 0
+    rows: int | None = None
+    axis: int | None = None
+
+
+@dataclass(eq=False)
+class Repeat:
+    """Tasks that are done again and again, each time with other rows of some memory.
+
+    steps: how often, or the memory in which an int64 says so.  tasks: what is done in a step.
+    walks: for the memory that moves from step to step, where it is.
+    until: memory of a bool; the step in which it becomes true is the last one.
+    """
+
+    node: Apply
+    steps: int | Storage
+    tasks: Sequence[Task]
+    walks: Mapping[Storage, Walk]
+    until: Storage | None = None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The ids of the canvas nodes that it stems from."""
+        return _origins(self.node)
+
+    def touched(self) -> tuple[set[Storage], set[Storage]]:
+        """The memory outside that is read, and that which is written."""
+        read: set[Storage] = set() if isinstance(self.steps, int) else {self.steps}
+        written: set[Storage] = set()
+        for task in self.tasks:
+            more = task.touched()
+            read |= more[0]
+            written |= more[1]
+        moved = self.walks
+        return (
+            {moved[s].storage if s in moved else s for s in read if s in moved or s not in written},
+            {moved[s].storage for s in written if s in moved},
+        )
+
+
+Task = Primitive | Product | Batch | Words | Callback | Guard | Repeat
 """One thing to do, after those whose results it needs."""
 
 
 def _origins(node: Apply | None) -> frozenset[str]:
     return node.origins if node is not None else frozenset()
+
+
+def calls_back(task: Task) -> bool:
+    """Whether the interpreter is called, which may end the run."""
+    return isinstance(task, Callback) or (
+        isinstance(task, Repeat) and any(map(calls_back, task.tasks))
+    )
 
 
 def storages(task: Task) -> set[Storage]:

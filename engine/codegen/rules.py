@@ -24,6 +24,7 @@ from engine.codegen.layout import (
     stretched,
 )
 from engine.codegen.primitives import IDENTITY
+from engine.codegen.repeat import repeated
 from engine.expression import Apply
 from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 
@@ -200,6 +201,7 @@ RULES: dict[str, Rule] = {
     "reshape_like": _reshape_like,
     "reshape_to": _checked(_reshape_to),
     "roll": rearranging.rolled,
+    "scan": repeated,
     "shift": rearranging.shifted,
     "specify_shape": _checked(_specify_shape),
     "split_part": _checked(_split_part),

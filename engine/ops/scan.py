@@ -34,7 +34,7 @@ def _scan_type(
         )
     walked, first, _ = loop.split(inputs)
     count = None if known[0] is None else int(known[0])
-    _check_steps(count, [t.shape for t in walked], loop)
+    check_steps(count, [t.shape for t in walked], loop)
     rows = _rows(loop, walked, first, inputs)
     types = []
     for i, (v, row) in enumerate(zip(loop.results, rows, strict=True)):
@@ -54,7 +54,8 @@ def _scan_type(
     return tuple(types)
 
 
-def _check_steps(count: int | None, shapes: Sequence[Shape], loop: Loop) -> None:
+def check_steps(count: int | None, shapes: Sequence[Shape], loop: Loop) -> None:
+    """Raise an error unless a loop can take so many steps through sequences of these shapes."""
     if count is None:
         return
     if count < 0:
@@ -198,7 +199,7 @@ def _scan_value(ready: Callable[[Block], Step], steps: Any, *inputs: Any, **para
     loop = Loop(**params)
     walked, first, constants = loop.split(inputs)
     count = int(steps)
-    _check_steps(count, [np.shape(s) for s in walked], loop)
+    check_steps(count, [np.shape(s) for s in walked], loop)
     room = min(count, WHILE_ROOM) if loop.until else count
     rows = [
         _Rows(first[i] if i < len(first) else None, room, loop.kept(i), before)

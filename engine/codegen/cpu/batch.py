@@ -15,9 +15,8 @@ from functools import cache
 
 from engine.codegen.cpu import cache as object_cache
 from engine.codegen.cpu.machine import Loaded, to_object
+from engine.codegen.cpu.table import Word
 from engine.codegen.layout import Storage
-
-Word = int | tuple[Storage, int]
 
 IR = """
 define void @batch(ptr %row) {

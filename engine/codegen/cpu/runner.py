@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from engine.codegen.cpu import cache as object_cache
-from engine.codegen.cpu.machine import Loaded, to_object
+from engine.codegen.cpu.machine import Loaded, host, to_object
 
 # The request is eight words, in this order; see `Request`.
 # table: pairs (address of a kernel, address of its row of arguments), `count` of them.
@@ -23,6 +23,7 @@ from engine.codegen.cpu.machine import Loaded, to_object
 # first: the number of the step that runs first.  Returns how many steps were done.
 IR = """
 %request = type { ptr, i64, i64, ptr, ptr, ptr, ptr, i64 }
+%move = type { ptr, i64, i64, i64, i64, i64 }
 
 define i64 @run(ptr %request) {
 entry:
@@ -108,6 +109,168 @@ leave:
   ret i64 %done
 }
 
+; Entries that run again and again.  The row holds: their table, how many they are, the address of
+; the number of steps, the moves, how many they are, and the addresses of `failed`, of a word for
+; the number of the step, of one that is not 0 if time is to be counted, of words for the time that
+; each entry took, and all of them, and of a byte that is not 0 after the last step, or 0.
+; A move makes a word in the entries' rows an address that goes from row to row of some memory.  It
+; holds: the word's address, that of row 0, the bytes from row to row, the row of the first step,
+; after how many rows it starts again, and the row of this step.
+define void @loop(ptr %row) {
+entry:
+  %table = load ptr, ptr %row
+  %count.at = getelementptr i64, ptr %row, i64 1
+  %count = load i64, ptr %count.at
+  %steps.at = getelementptr i64, ptr %row, i64 2
+  %steps.place = load ptr, ptr %steps.at
+  %steps = load i64, ptr %steps.place
+  %moves.at = getelementptr i64, ptr %row, i64 3
+  %moves = load ptr, ptr %moves.at
+  %moving.at = getelementptr i64, ptr %row, i64 4
+  %moving = load i64, ptr %moving.at
+  %failed.at = getelementptr i64, ptr %row, i64 5
+  %failed = load ptr, ptr %failed.at
+  %step.at = getelementptr i64, ptr %row, i64 6
+  %step = load ptr, ptr %step.at
+  %timing.at = getelementptr i64, ptr %row, i64 7
+  %timing = load ptr, ptr %timing.at
+  %time = load i64, ptr %timing
+  %timed = icmp ne i64 %time, 0
+  %ticks.at = getelementptr i64, ptr %row, i64 8
+  %ticks = load ptr, ptr %ticks.at
+  %flag.at = getelementptr i64, ptr %row, i64 9
+  %flag = load ptr, ptr %flag.at
+  %endless = icmp eq ptr %flag, null
+  br i1 %timed, label %clock, label %begin
+
+clock:
+  %now = call i64 @llvm.readcyclecounter()
+  br label %begin
+
+begin:
+  %started = phi i64 [ 0, %entry ], [ %now, %clock ]
+  %moves.end = getelementptr %move, ptr %moves, i64 %moving
+  %still = icmp eq i64 %moving, 0
+  br i1 %still, label %next, label %rewind
+
+rewind:
+  %m = phi ptr [ %moves, %begin ], [ %m.next, %rewind ]
+  %m.word.at = getelementptr %move, ptr %m, i64 0, i32 0
+  %m.word = load ptr, ptr %m.word.at
+  %m.base.at = getelementptr %move, ptr %m, i64 0, i32 1
+  %m.base = load i64, ptr %m.base.at
+  %m.stride.at = getelementptr %move, ptr %m, i64 0, i32 2
+  %m.stride = load i64, ptr %m.stride.at
+  %m.first.at = getelementptr %move, ptr %m, i64 0, i32 3
+  %m.first = load i64, ptr %m.first.at
+  %m.now.at = getelementptr %move, ptr %m, i64 0, i32 5
+  store i64 %m.first, ptr %m.now.at
+  %m.far = mul i64 %m.first, %m.stride
+  %m.address = add i64 %m.base, %m.far
+  store i64 %m.address, ptr %m.word
+  %m.next = getelementptr %move, ptr %m, i64 1
+  %m.last = icmp eq ptr %m.next, %moves.end
+  br i1 %m.last, label %next, label %rewind
+
+next:
+  %done = phi i64 [ 0, %begin ], [ 0, %rewind ], [ %did, %moved ]
+  %enough = icmp sge i64 %done, %steps
+  br i1 %enough, label %leave, label %start
+
+start:
+  store i64 %done, ptr %step
+  br label %kernel
+
+kernel:
+  %k = phi i64 [ 0, %start ], [ %k.next, %well ]
+  %entry.at = getelementptr { ptr, ptr }, ptr %table, i64 %k, i32 0
+  %function = load ptr, ptr %entry.at
+  %inner.at = getelementptr { ptr, ptr }, ptr %table, i64 %k, i32 1
+  %inner = load ptr, ptr %inner.at
+  br i1 %timed, label %clocked, label %unclocked
+
+unclocked:
+  call void %function(ptr %inner)
+  br label %called
+
+clocked:
+  %before = call i64 @llvm.readcyclecounter()
+  call void %function(ptr %inner)
+  %after = call i64 @llvm.readcyclecounter()
+  %took = sub i64 %after, %before
+  %tick.at = getelementptr i64, ptr %ticks, i64 %k
+  %ticked = load i64, ptr %tick.at
+  %ticks.new = add i64 %ticked, %took
+  store i64 %ticks.new, ptr %tick.at
+  br label %called
+
+called:
+  %failure = load volatile i64, ptr %failed
+  %ill = icmp ne i64 %failure, 0
+  br i1 %ill, label %leave, label %well
+
+well:
+  %k.next = add i64 %k, 1
+  %last = icmp eq i64 %k.next, %count
+  br i1 %last, label %advance, label %kernel
+
+advance:
+  %did = add i64 %done, 1
+  br i1 %endless, label %further, label %ask
+
+ask:
+  %answer = load i8, ptr %flag
+  %ended = icmp ne i8 %answer, 0
+  br i1 %ended, label %leave, label %further
+
+further:
+  br i1 %still, label %moved, label %move
+
+move:
+  %n = phi ptr [ %moves, %further ], [ %n.next, %move ]
+  %n.word.at = getelementptr %move, ptr %n, i64 0, i32 0
+  %n.word = load ptr, ptr %n.word.at
+  %n.base.at = getelementptr %move, ptr %n, i64 0, i32 1
+  %n.base = load i64, ptr %n.base.at
+  %n.stride.at = getelementptr %move, ptr %n, i64 0, i32 2
+  %n.stride = load i64, ptr %n.stride.at
+  %n.rows.at = getelementptr %move, ptr %n, i64 0, i32 4
+  %n.rows = load i64, ptr %n.rows.at
+  %n.now.at = getelementptr %move, ptr %n, i64 0, i32 5
+  %n.now = load i64, ptr %n.now.at
+  %n.now.next = add i64 %n.now, 1
+  %n.round = icmp eq i64 %n.now.next, %n.rows
+  %n.row = select i1 %n.round, i64 0, i64 %n.now.next
+  store i64 %n.row, ptr %n.now.at
+  %n.address = load i64, ptr %n.word
+  %n.further = add i64 %n.address, %n.stride
+  %n.new = select i1 %n.round, i64 %n.base, i64 %n.further
+  store i64 %n.new, ptr %n.word
+  %n.next = getelementptr %move, ptr %n, i64 1
+  %n.last = icmp eq ptr %n.next, %moves.end
+  br i1 %n.last, label %moved, label %move
+
+moved:
+  br label %next
+
+leave:
+  br i1 %timed, label %total, label %return
+
+total:
+  %finished = call i64 @llvm.readcyclecounter()
+  %all = sub i64 %finished, %started
+  %all.at = getelementptr i64, ptr %ticks, i64 %count
+  %all.before = load i64, ptr %all.at
+  %all.new = add i64 %all.before, %all
+  store i64 %all.new, ptr %all.at
+  br label %return
+
+return:
+  ret void
+}
+
+declare i64 @llvm.readcyclecounter()
+
 ; A Fortran routine as a step: the row holds its address, then the addresses of its arguments.
 define void @blas11(ptr %row) {
 ARGUMENTS11
@@ -132,7 +295,7 @@ define void @guard(ptr %row) {
 """
 
 
-EXPORTS = ("run", "blas11", "blas13", "guard")
+EXPORTS = ("run", "loop", "blas11", "blas13", "guard")
 
 
 def _call(arguments: int) -> str:
@@ -146,7 +309,7 @@ def _call(arguments: int) -> str:
 
 @cache
 def runner() -> Loaded:
-    """The native functions `run`, `blas11`, `blas13` and `guard`."""
+    """The native functions `run`, `loop`, `blas11`, `blas13` and `guard`."""
     ir = IR.replace("ARGUMENTS11", _call(11)).replace("ARGUMENTS13", _call(13))
     code, _ = object_cache.load(object_cache.key("runner", ir), lambda: to_object(ir, EXPORTS))
     return code
@@ -165,6 +328,11 @@ class Request(ctypes.Structure):
         ("value", ctypes.c_int64),
         ("first", ctypes.c_int64),
     ]
+
+
+def counts_time() -> bool:
+    """Whether loops may read the processor's counter; elsewhere that can be forbidden."""
+    return host()[0].startswith(("x86", "i"))
 
 
 @cache
