@@ -193,6 +193,33 @@ def test_a_run_goes_on_from_a_checkpoint_with_the_same_batches(native: bool) -> 
         }
 
 
+def test_a_bad_index_is_raised_by_the_step_that_sees_it() -> None:
+    table, w = T.ivector("table"), T.dvector("w")
+    cost = T.sqr(w[table] - 1).sum()
+    data = np.arange(10, dtype="int32") % 3
+    data[7] = 3
+    spec = TrainingSpec(
+        inputs={table: data},
+        state={w: np.zeros(3)},
+        updates={w: w - 0.1 * grad(cost, w)},
+        outputs={"cost": cost},
+        cost="cost",
+        steps=10,
+        batch=Minibatch(2, (table,)),
+        ids={w: "w-node"},
+    )
+    trainer = Trainer(spec)
+    chosen = Batches.shuffled({table: data}, 2, 0)
+    (good,) = (step - 1 for step in range(1, 6) if 7 in chosen.rows(step))
+    assert good > 0
+    assert trainer.run(10) == good
+    before = trainer.state()["w-node"]
+    with pytest.raises(IndexError):
+        trainer.run(10)
+    assert trainer.step == good
+    assert trainer.state()["w-node"].tolist() == before.tolist()
+
+
 def test_a_checkpoint_must_fit() -> None:
     trainer = Trainer(line(3))
     with pytest.raises(ParameterError, match="no value of b"):
