@@ -176,3 +176,25 @@ def test_a_forked_process_goes_on_alone() -> None:
     if not child:
         os._exit(0 if f(x, w)[1].tobytes() == expected else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(
+    "shape", [(300, 130, 200), (90, 400, 333), (2, 1100, 3000), (2100, 64, 33)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_products_are_done_in_parts(shape: tuple[int, int, int], dtype: str) -> None:
+    rows, inner, columns = shape
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(rows, inner)).astype(dtype)
+    b = rng.normal(size=(inner, columns)).astype(dtype)
+    x, y = T.matrix("x", dtype=dtype), T.matrix("y", dtype=dtype)
+    product = function([x, y], T.dot(x, y), mode="NUMBA")
+    tolerance = 1e-3 if dtype == "float32" else 1e-10
+    for left in (a, np.asfortranarray(a)):
+        got = product(left, b)
+        np.testing.assert_allclose(got, a @ b, rtol=tolerance, atol=tolerance)
+        assert got.tobytes() == product(left, b).tobytes()
+    turned = function([x, y], T.dot(x.T, y.T), mode="NUMBA")
+    got = turned(np.ascontiguousarray(a.T), np.ascontiguousarray(b.T))
+    np.testing.assert_allclose(got, a @ b, rtol=tolerance, atol=tolerance)

@@ -319,32 +319,42 @@ class Native:
         return Entry(address, tuple(words), source.pointers)
 
     def _product(self, product: Product) -> Entry:
-        call = blas.call(product)
-        words: list[Word] = [blas.address(call.routine)]
-        for argument in call.arguments:
-            words.append(
-                argument if isinstance(argument, tuple) else self._cell(argument, call.dtype)
-            )
-        self._show(call.routine, call.routine, [[product]], True, 0.0)
-        used = tuple(w[0] for w in words if isinstance(w, tuple))
-        return Entry(runner().address(f"blas{len(call.arguments)}"), tuple(words), used)
+        calls = [blas.call(part) for part in blas.shares(product)]
+        routine = calls[0].routine
+        self._show(routine, routine, [[product]], True, 0.0)
+        address = runner().address(f"blas{len(calls[0].arguments)}")
+        rows = [self._arguments(call) for call in calls]
+        used = tuple(w[0] for w in rows[0] if isinstance(w, tuple))
+        if len(rows) == 1:
+            return Entry(address, rows[0], used)
+        shared = [batch.row([(address, words)], 1, {}, {}) for words in rows]
+        return self._shared(shared, len(rows), used)
+
+    def _arguments(self, call: blas.Call) -> tuple[Word, ...]:
+        given = (a if isinstance(a, tuple) else self._cell(a, call.dtype) for a in call.arguments)
+        return blas.address(call.routine), *given
 
     def _batch(self, batched: Batch, entries: Sequence[Entry]) -> Entry:
         used = tuple(dict.fromkeys(s for e in entries for s in e.storages))
         functions = [(e.address, e.words) for e in entries]
         facts = batched.count, batched.moving, batched.apart
         rows = [batch.row(functions, *facts, part) for part in range(batched.parts)]
-        code = batch.code()
         if batched.parts == 1:
-            return Entry(code.address("batch"), rows[0], used)
+            return Entry(batch.code().address("batch"), rows[0], used)
+        return self._shared(rows, batched.count, used)
+
+    def _shared(
+        self, rows: Sequence[tuple[Word, ...]], turns: int, used: tuple[Storage, ...]
+    ) -> Entry:
+        """Parts that threads do, each with the row of a batch, while BLAS uses one thread."""
         shared = pool()
         self._cells.append(shared)
-        words: list[Word] = [code.address("part"), shared.address]
-        words += [batched.parts, batched.count, len(rows[0]), *(w for row in rows for w in row)]
+        words: list[Word] = [batch.code().address("part"), shared.address]
+        words += [len(rows), turns, len(rows[0]), *(w for row in rows for w in row)]
         address = threads.code().address("share")
         if blas.threads():
             words[:0] = [*(blas.threads() or ()), address]
-            address = code.address("alone")
+            address = batch.code().address("alone")
         return Entry(address, tuple(words), used)
 
     def _repeat(self, repeat: Repeat) -> Entry:

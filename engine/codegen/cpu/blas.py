@@ -6,10 +6,11 @@ It is loaded only when a graph has a product that is large enough.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
+from itertools import pairwise
 from typing import Any
 
 from engine.codegen.layout import Storage
@@ -97,6 +98,42 @@ def call(product: Product) -> Call:
     start = vector.storage, vector.offset
     factors2 = (alpha, place, leading, start, max(step, 1), beta, to, max(out, 1))
     return Call(LETTER[dtype] + "gemv", dtype, (flag, *sizes, *factors2))
+
+
+SHARED = 1 << 22
+"""Multiplications from which on a product of matrices is shared out among threads."""
+SHARE = 1 << 21
+"""Multiplications that a part has at least."""
+PARTS, NARROWEST = 4, 16
+"""The most parts, and the fewest rows or columns of one: each reads the other matrix whole."""
+
+
+def shares(product: Product) -> list[Product]:
+    """The products of parts of one matrix by the other, which follow from the lengths alone.
+
+    Our own threads do them: those of OpenBLAS wait for each other, which takes a hundred times
+    as long as the product where another program has one of the processors.
+    """
+    m, k, n = product.space
+    work = m * k * n
+    parts = min(PARTS, work // SHARE, max(m, n) // NARROWEST)
+    if work < SHARED or parts < 2 or 1 in (m, n):
+        return [product]
+    bounds = [max(m, n) * part // parts for part in range(parts + 1)]
+    return [_part(product, start, end) for start, end in pairwise(bounds)]
+
+
+def _part(product: Product, start: int, end: int) -> Product:
+    """Some of the rows of the result, or of the columns if there are more of these."""
+    m, k, n = product.space
+    x, y, target = product.x, product.y, product.target
+    if m >= n:
+        target = replace(target, offset=target.offset + start * target.row)
+        x = replace(x, offset=x.offset + start * x.row)
+        return replace(product, x=x, target=target, space=(end - start, k, n))
+    target = replace(target, offset=target.offset + start * target.column)
+    y = replace(y, offset=y.offset + start * y.column)
+    return replace(product, y=y, target=target, space=(m, k, end - start))
 
 
 def _matrix(matrix: Matrix, rows: int, columns: int) -> tuple[str, tuple[Storage, int], int]:
