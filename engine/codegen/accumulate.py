@@ -1,7 +1,8 @@
 """Products that are added to what is there already, as BLAS does in the same pass.
 
-Where a sum `t + c * (x @ y)` is computed and t serves nothing else, t is computed in the place of
-the sum and the product is added there.  Where the sum is the next value of t, it is added to t.
+Where the sum `t + c * (x @ y)` is the next value of t, the product is added to t.  Where t is
+a product that serves nothing else, it is computed in the place of the sum.  What loops compute
+of t shares their passes with what comes after the sum, so that it is better left to them.
 """
 
 from __future__ import annotations
@@ -123,17 +124,14 @@ class _Scaled:
         )
 
     def _moves(self, storage: Storage, task: Map) -> bool:
-        """Let the other term of a sum be computed where the sum is to be, if it can."""
+        """Let the other term of a sum, a product, be computed where the sum is to be."""
         target = task.target.storage
         if target.given or self._uses.only_reader(storage) is not task:
             return False
         (maker,) = self._uses.writers[storage]
-        if isinstance(maker, Map) and _alike(maker.target, maker.target):
-            maker.target.buffer.storage = target
-        elif isinstance(maker, Product) and maker not in self._uses.becomes:
-            maker.target = replace(maker.target, storage=target)
-        else:
+        if not isinstance(maker, Product) or maker in self._uses.becomes:
             return False
+        maker.target = replace(maker.target, storage=target)
         self._uses.writers[target].append(maker)
         return True
 
