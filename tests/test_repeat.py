@@ -297,6 +297,11 @@ def test_rows_that_cost_more_or_that_others_read_are_made_before_the_loop() -> N
     assert any("add" in ops for ops in outside(compiled([shared_rows, added], values)))
     assert any("add" in ops for ops in outside(compiled([sums], values)))
     natively([costly, shared_rows, added, sums], values)
+    shape = (2, 2, 3)
+    folded, _ = scan(lambda r, s: r * s + s, T.reshape(x[:4] * 2 + h, shape), T.ones((2, 3)))
+    spread = T.diagonal(T.reshape(x[:3] + y[:3], (3, 3))) * 2
+    across, _ = scan(lambda r, s: T.tanh(r * s), spread, h[0])
+    natively([folded, across], values)
 
 
 # What is left to NumPy.

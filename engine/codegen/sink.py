@@ -107,11 +107,7 @@ def _of_a_row(made: Task, loop: Repeat, moving: Storage) -> tuple[Map, dict[Stor
     """The formula for the row that is read in each step, and the walks that it reads by."""
     if not isinstance(made, Map) or not set(re.findall(r"(\w+)\(", made.text)) <= CHEAP:
         return None
-    operands = [*made.operands.values(), made.target]
-    touched = [index for a in operands if isinstance(a, Access) for index in a.indices]
-    if any(i.place is not None or i.within is not None for i in touched):
-        return None
-    if any(isinstance(operand, Position) for operand in operands):
+    if not all(_is_plain(operand) for operand in (*made.operands.values(), made.target)):
         return None
     place = loop.walks[moving]
     buffers = {
@@ -121,10 +117,12 @@ def _of_a_row(made: Task, loop: Repeat, moving: Storage) -> tuple[Map, dict[Stor
         for access in (*task.reads(), task.target)
         if access.storage is moving
     }
-    strides = made.target.buffer.strides
+    extents, strides = made.target.buffer.extents, made.target.buffer.strides
     if place.axis != 0 or place.rows is not None or len(buffers) != 1:
         return None
     (buffer,) = buffers
+    if [e.length for e in buffer.extents] != [e.length for e in extents[1:]]:
+        return None  # it is read in another shape
     turn = made.target.indices[0]
     if turn.axis is None or (turn.start, turn.step) != (0, 1) or not strides[0]:
         return None
@@ -147,6 +145,15 @@ def _of_a_row(made: Task, loop: Repeat, moving: Storage) -> tuple[Map, dict[Stor
         target=Access(buffer, _renumbered(made.target.indices[1:], loops)),
     )
     return row, {own.storage: at for (_, at), own in rows.items()}
+
+
+def _is_plain(operand: Operand) -> bool:
+    """Whether it is found at a place of a step without more ado."""
+    if not isinstance(operand, Access):
+        return not isinstance(operand, Position)
+    loops = [i.axis for i in operand.indices if i.axis is not None]
+    computed = any(i.place is not None or i.within is not None for i in operand.indices)
+    return not computed and len(loops) == len(set(loops))
 
 
 def _row_of(
