@@ -9,7 +9,7 @@ import pytest
 
 import engine.tensor as T
 from engine import function
-from engine.codegen.lower import Lowering, UncheckedError
+from engine.codegen.lowering.lower import Lowering, UncheckedError
 from engine.codegen.numpy import interpret
 from engine.errors import IndexOutOfRangeError
 from engine.expression import OPS, Variable

@@ -24,7 +24,7 @@ from engine.codegen.cpu.mathematics import vector_functions
 from engine.codegen.cpu.promotion import common, widened
 from engine.codegen.cpu.translate import UntranslatableError, translate
 from engine.codegen.fuse import Kernel, fuse, settle
-from engine.codegen.lower import NATIVE
+from engine.codegen.lowering.lower import NATIVE
 from engine.codegen.plan import Plan
 from engine.expression import Constant, Variable
 from engine.graph import Graph

@@ -16,7 +16,7 @@ from engine.inference import infer_types
 from engine.types import TensorType
 
 if TYPE_CHECKING:
-    from engine.codegen.batches import Batches
+    from engine.codegen.minibatches import Batches
     from engine.codegen.native import Native, Progress
 
 

@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from engine.codegen.batches import Batches
 from engine.codegen.cpu import batch, blas, gather, threads
 from engine.codegen.cpu.call import Call
 from engine.codegen.cpu.compiler import ENTRY, Compiled, compile_kernels
@@ -24,6 +24,7 @@ from engine.codegen.cpu.threads import pool
 from engine.codegen.fuse import Kernel, Step, fuse, settle
 from engine.codegen.layout import Storage
 from engine.codegen.memory import Arena, Array, shown
+from engine.codegen.minibatches import Batches
 from engine.codegen.numpy import Interpreter
 from engine.codegen.plan import Plan
 from engine.codegen.primitives import (
@@ -326,7 +327,8 @@ class Native:
         rows = [self._arguments(call) for call in calls]
         used = tuple(w[0] for w in rows[0] if isinstance(w, tuple))
         if len(rows) == 1:
-            return Entry(address, rows[0], used)
+            entry = Entry(address, rows[0], used)
+            return self._alone(entry) if prod(product.space) >= blas.THREADED else entry
         shared = [batch.row([(address, words)], 1, {}, {}) for words in rows]
         return self._shared(shared, len(rows), used)
 
@@ -351,11 +353,15 @@ class Native:
         self._cells.append(shared)
         words: list[Word] = [batch.code().address("part"), shared.address]
         words += [len(rows), turns, len(rows[0]), *(w for row in rows for w in row)]
-        address = threads.code().address("share")
-        if blas.threads():
-            words[:0] = [*(blas.threads() or ()), address]
-            address = batch.code().address("alone")
-        return Entry(address, tuple(words), used)
+        return self._alone(Entry(threads.code().address("share"), tuple(words), used))
+
+    def _alone(self, entry: Entry) -> Entry:
+        """The entry, while BLAS uses no threads of its own."""
+        functions = blas.threads()
+        if functions is None:
+            return entry
+        words = *functions, entry.address, *entry.words
+        return Entry(batch.code().address("alone"), words, entry.storages)
 
     def _repeat(self, repeat: Repeat) -> Entry:
         self._moving.update(repeat.walks)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from engine.codegen.accumulate import accumulated
 from engine.codegen.layout import Buffer, Storage, View
-from engine.codegen.lower import Lowering
+from engine.codegen.lowering.lower import Lowering
 from engine.codegen.primitives import IDENTITY
 from engine.errors import ShapeError, TypeMismatchError
 from engine.expression import Variable

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.codegen import compile_graph
-from engine.codegen.batches import Batches
+from engine.codegen.minibatches import Batches
 from engine.codegen.numpy import Interpreter, interpret
 from engine.errors import (
     CompileError,

@@ -100,8 +100,10 @@ def call(product: Product) -> Call:
     return Call(LETTER[dtype] + "gemv", dtype, (flag, *sizes, *factors2))
 
 
+THREADED = 1 << 13
+"""Multiplications from which on OpenBLAS may use threads of its own."""
 SHARED = 1 << 22
-"""Multiplications from which on a product of matrices is shared out among threads."""
+"""Multiplications from which on a product of matrices is shared out among ours."""
 SHARE = 1 << 21
 """Multiplications that a part has at least."""
 PARTS, NARROWEST = 4, 16

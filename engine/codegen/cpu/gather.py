@@ -1,4 +1,4 @@
-"""Minibatches in the native loop: the rows of `engine.codegen.batches` chosen and copied.
+"""Minibatches in the native loop: the rows of `engine.codegen.minibatches` chosen and copied.
 
 Two kinds of lines in the runner's table: one that fills in the numbers of a step's rows, then one
 for each input that copies those rows of its data.  Written in LLVM IR for what Numba cannot say:
@@ -11,9 +11,9 @@ from functools import cache
 
 import numpy as np
 
-from engine.codegen.batches import MIXERS, ROUNDS, Array, Batches
 from engine.codegen.cpu import cache as object_cache
 from engine.codegen.cpu.machine import Loaded, to_object
+from engine.codegen.minibatches import MIXERS, ROUNDS, Array, Batches
 
 STEP, COUNT, SIZE, HEIGHT, WIDTH, KEY, KEYED, KEYS = 0, 1, 2, 3, 4, 5, 7, 8
 """Words of a deck: the next step, how many rows there are and in a batch, the rectangle's sides,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.codegen.intervals import interval
 from engine.codegen.layout import (
     ONE,
     Access,
@@ -20,6 +19,8 @@ from engine.codegen.layout import (
     restored,
     stretched,
 )
+from engine.codegen.lowering.intervals import interval
+from engine.codegen.lowering.rules import RULES
 from engine.codegen.numpy import Interpreter, Lazily
 from engine.codegen.primitives import (
     IDENTITY,
@@ -32,7 +33,6 @@ from engine.codegen.primitives import (
     Operand,
     Task,
 )
-from engine.codegen.rules import RULES
 from engine.errors import CompileError
 from engine.expression import Apply, Block, Constant, Variable, certain, walk
 from engine.graph import Graph

@@ -22,7 +22,7 @@ from engine.ops.scan import check_steps
 from engine.types import DISCRETE, TensorType
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 
 CALL_WORK = 3

@@ -26,7 +26,7 @@ from engine.ops.index import WHOLE, Gap, Gather, Mask, NewAxis, Place, Span, Wir
 from engine.ops.slices import regular
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 
 @dataclass(frozen=True)

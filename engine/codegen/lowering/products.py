@@ -16,7 +16,7 @@ from engine.types import FLOATS
 
 if TYPE_CHECKING:
     from engine.codegen.layout import Storage
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 BLAS_WORK = 512
 """Multiplications from which on a product is worth a call of BLAS, which takes some 0.1 us."""

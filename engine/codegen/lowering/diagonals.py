@@ -10,7 +10,7 @@ from engine.expression import Apply
 from engine.types import normalize_axis
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 
 def extracted(low: Lowering, node: Apply) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import engine.tensor as T
-from engine.codegen.batches import Batches
 from engine.codegen.cpu import gather
+from engine.codegen.minibatches import Batches
 from engine.errors import EngineError, ParameterError, ShapeError, TypeMismatchError
 from engine.grad import grad
 from engine.ifelse import ifelse

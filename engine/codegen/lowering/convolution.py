@@ -23,16 +23,16 @@ from engine.codegen.layout import (
     loops_over,
     united,
 )
+from engine.codegen.lowering.products import MULTIPLY_ADD, SUM, batched, parts_of
+from engine.codegen.lowering.windows import ZERO, blank, padded
 from engine.codegen.primitives import IDENTITY, Fold, Map, Matrix, Product, Task
-from engine.codegen.products import MULTIPLY_ADD, SUM, batched, parts_of
-from engine.codegen.windows import ZERO, blank, padded
 from engine.expression import Apply
 from engine.ops.filtering import Convolution
 from engine.ops.windows import AXES, Slide
 from engine.types import FLOATS
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 PATCH_WORK = 1024
 """Multiplications from which on an image is worth a matrix of its patches."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.codegen import (
+from engine.codegen.layout import (
+    ONE,
+    Buffer,
+    Extent,
+    View,
+    restored,
+    stretched,
+)
+from engine.codegen.lowering import (
     convolution,
     cumulative,
     diagonals,
@@ -15,21 +23,13 @@ from engine.codegen import (
     products,
     rearranging,
 )
-from engine.codegen.layout import (
-    ONE,
-    Buffer,
-    Extent,
-    View,
-    restored,
-    stretched,
-)
+from engine.codegen.lowering.repeat import repeated
 from engine.codegen.primitives import IDENTITY
-from engine.codegen.repeat import repeated
 from engine.expression import Apply
 from engine.types import FLOATS, INTEGERS, normalize_axes, normalize_axis
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 
 Rule = Callable[["Lowering", Apply], None]

@@ -11,7 +11,7 @@ from engine.expression import Apply
 from engine.types import normalize_axes, normalize_axis
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 
 def shifted(low: Lowering, node: Apply) -> None:

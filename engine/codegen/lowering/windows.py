@@ -10,7 +10,7 @@ from engine.expression import Apply
 from engine.ops.windows import Slide
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 ZERO = "T(0)"
 

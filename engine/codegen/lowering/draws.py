@@ -12,7 +12,7 @@ from engine.ops.random_bits import length
 from engine.ops.special import scipy_special
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 PART = "T(4294967295)"
 """The lower half of a word."""

@@ -12,7 +12,7 @@ from engine.expression import Apply
 from engine.types import normalize_axis
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 
 def running(start: str, step: str) -> Callable[[Lowering, Apply], None]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.codegen.layout import Buffer, Extent, View, united
+from engine.codegen.lowering.windows import ZERO, Sliding, blank, padded
 from engine.codegen.primitives import Fold, Map, Operand
-from engine.codegen.windows import ZERO, Sliding, blank, padded
 from engine.expression import OPS, Apply
 from engine.ops.pooling import AVERAGES, Pooling
 from engine.ops.windows import AXES, Slide
 from engine.types import FLOATS, TensorType
 
 if TYPE_CHECKING:
-    from engine.codegen.lower import Lowering
+    from engine.codegen.lowering.lower import Lowering
 
 SUM = "accumulate({acc}, {x})"
 CHOSEN = "({g} if {x} == {greatest} else T(0))"
