@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wiregrad")
 
 FRAME_SECONDS = 0.05
+LAST_SECONDS = 1.0
+"""How long a server that ends waits for clients to take the last news."""
 FROM_THE_START = -1
 
 Send = Callable[[str, dict[str, Any], str, Callable[..., None]], None]
@@ -129,7 +131,15 @@ class Frames:
         self.send("run_frame", frame, subscription.sid, acknowledged)
 
     def close(self) -> None:
-        """Send the last news and end."""
+        """Send the last news, also to those who have not taken the news before, and end."""
+        deadline = time.monotonic() + LAST_SECONDS
+        while self._is_behind() and time.monotonic() < deadline:
+            self.wake()
+            time.sleep(FRAME_SECONDS)
         self.closed = True
         self.wake()
         self.thread.join()
+
+    def _is_behind(self) -> bool:
+        with self.lock:
+            return any(one.version != one.run.version for one in self.subscriptions.values())
