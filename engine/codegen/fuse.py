@@ -441,11 +441,11 @@ class _Fusion:
         """
         earliest = max((self._where[q] for q in after if q in self._where), default=0)
         needed: dict[Task, tuple[int, set[Task]]] = {}
-        new = after & self._waiting.keys()
+        new = {q for q in after if q in self._waiting}
         while new:
             needed.update({q: self._waiting[q] for q in new})
             before = {r for q in new for r in self._waiting[q][1]}
-            new = before & self._waiting.keys() - needed.keys()
+            new = {q for q in before if q in self._waiting and q not in needed}
         for q in sorted(needed, key=lambda q: needed[q][0]):
             del self._waiting[q]
             self._little.discard(q)
