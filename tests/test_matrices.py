@@ -410,7 +410,7 @@ MISFITS: dict[str, tuple[Callable[..., Variable], list[tuple[int, ...]], bool]] 
     "trace of a column": (
         lambda x, y: OPS["trace"](T.dot(x, y)) + T.sum(T.dot(y.T, x.T)), [(3, 4), (1, 3)], False
     ),
-    "diagonal": (lambda x, y: T.dot(x, T.diag(y)), [(3, 4), (1,)], True),
+    "diagonal": (lambda x, y: T.dot(x, T.diag(y)), [(3, 4), (1,)], False),
     "solve": (lambda x, y: T.dot(OPS["matrix_inverse"](x), y), [(3, 3), (4, 2)], False),
     "no square": (lambda x, y: T.dot(OPS["matrix_inverse"](x), y), [(3, 2), (3, 2)], False),
     "twice inverted": (
