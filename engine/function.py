@@ -187,6 +187,10 @@ class Function:
         if len(set(self._written)) < len(self._written):
             raise ParameterError(f"{self} would update the same value twice.")
         self._hold = Hold(self._written)
+        parameters = recipe.parameters
+        self._optional = [i for i, p in enumerate(parameters) if p.implicit or not p.required]
+        self._pure = not (self._optional or self._read or self._written)
+        self._single = recipe.form == "one"
         # How many arguments a call has that needs nothing but to pass them; -1 for none.
         simple = self._signature.is_positional and not isinstance(recipe.form, list)
         self._plain = len(self.inputs) if simple and profile is None else -1
@@ -224,8 +228,8 @@ class Function:
         if len(args) != self._plain or kwargs or output_subset is not None:
             return self._called(args, kwargs, output_subset)
         values = list(args) if self.trust_input else self._signature.filter(args, self)
-        outputs = self._run(values)
-        return outputs[0] if self.recipe.form == "one" else outputs
+        outputs = self._runner(values) if self._pure else self._run(values)
+        return outputs[0] if self._single else outputs
 
     def _called(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], subset: Sequence[int | str] | None
@@ -258,7 +262,7 @@ class Function:
 
     def _filled(self, values: list[Any]) -> list[Array]:
         """The values of the graph's inputs: the arguments, defaults, and what is shared."""
-        lacking = [i for i, value in enumerate(values) if value is DEFAULT]
+        lacking = [i for i in self._optional if values[i] is DEFAULT]
         if lacking:
             parameters = self._signature.parameters
             held = read([*(parameters[i].container for i in lacking), *self._read])

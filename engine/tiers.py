@@ -118,6 +118,7 @@ class _Shaped:
         self._patience = runner.patience
         self._stats = runner.work.stats
         self._exchange: Exchange | None = None
+        self._watching = False
         self._lock = Lock()
         self._thread = 0
 
@@ -131,14 +132,12 @@ class _Shaped:
         exchange = self._exchange
         if exchange is None:
             return self._before(values)
-        if exchange.calls_back and self._thread == get_ident():
+        if self._watching and self._thread == get_ident():
             # An op of the very call that is running has called again.
             return self._runner.interpret(values)
         with self._lock:  # its buffers serve one call at a time
             try:
-                if exchange.calls_back or self._stats:
-                    return self._watched(exchange, values)
-                return exchange(values)
+                return self._watched(exchange, values) if self._watching else exchange(values)
             except UnforeseenError:
                 return self._runner.interpret(values)
 
@@ -174,6 +173,7 @@ class _Shaped:
         try:
             native = compile_graph(work.graph, self._shapes, lending=True)
             self._exchange = Exchange(native, work.graph.inputs, work.borrowed)
+            self._watching = native.calls_back or self._stats is not None
         except CompileError:
             self._patience = None
         if self._stats:

@@ -29,14 +29,12 @@ class Exchange:
 
     native: compiled with `lending`.  inputs: its inputs, in the order of a call's values.
     borrowed: for each output whether it may be memory that the next call uses again.
-    calls_back: whether kernels call the interpreter.
     """
 
     def __init__(
         self, native: Native, inputs: Sequence[Variable], borrowed: Sequence[bool]
     ) -> None:
         self.native = native
-        self.calls_back = native.calls_back
         self._call = native.call
         self._copied = [(k, native.inputs[v]) for k, v in enumerate(inputs) if v in native.inputs]
         self._lent = [
