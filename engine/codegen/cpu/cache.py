@@ -21,6 +21,7 @@ from time import time
 from weakref import WeakValueDictionary
 
 from engine.codegen.cpu.machine import Loaded, host
+from engine.codegen.cpu.mathematics import vector_functions
 
 FORMAT = b"wiregrad-kernel-1\n"
 
@@ -58,8 +59,12 @@ def _generator() -> str:
 
 
 def key(*parts: str) -> str:
-    """The name of a piece of object code: a hash of its source, its compiler and its processor."""
-    return sha256("\0".join((FORMAT.decode(), _environment(), *parts)).encode()).hexdigest()[:40]
+    """The name of a piece of object code: a hash of its source, its compiler and its processor.
+
+    And of the vector functions there are.
+    """
+    facts = FORMAT.decode(), _environment(), " ".join(vector_functions())
+    return sha256("\0".join((*facts, *parts)).encode()).hexdigest()[:40]
 
 
 def load(name: str, compile: Callable[[], bytes]) -> tuple[Loaded, bool]:

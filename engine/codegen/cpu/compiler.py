@@ -97,8 +97,8 @@ def compile_kernel(text: str, signature: Sequence[str], parted: bool = False) ->
 
 def translated(text: str, signature: Sequence[str], parted: bool = False) -> bytes:
     """Object code by our own translator; raises UntranslatableError."""
-    ir = translate(text, _arguments(signature, parted), "kernel")
-    return to_object(declared(ir) + _entry(signature, parted, "void"), [ENTRY])
+    ir, functions = declared(translate(text, _arguments(signature, parted), "kernel"))
+    return to_object(ir + _entry(signature, parted, "void"), [ENTRY], functions)
 
 
 def by_numba(text: str, signature: Sequence[str], parted: bool = False) -> bytes:
@@ -106,8 +106,9 @@ def by_numba(text: str, signature: Sequence[str], parted: bool = False) -> bytes
     from engine.codegen.cpu.reference import numba_ir
 
     ir, libraries = numba_ir(text, _arguments(signature, parted), "kernel")
+    ir, functions = declared(ir)
     entry = _entry(signature, parted, "i32", "result", "error")
-    return to_object(declared(ir) + entry, [ENTRY], libraries)
+    return to_object(ir + entry, [ENTRY], [*libraries, *functions])
 
 
 def _arguments(signature: Sequence[str], parted: bool) -> list[str]:

@@ -10,13 +10,13 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
-from engine.codegen.cpu.mathematics import callable_names, vector_functions
+from engine.codegen.cpu.mathematics import callable_names
 from engine.errors import CompileError
 
 
 @cache
 def host() -> tuple[str, ...]:
-    """The triple, the processor's name and features, and the vector functions there are."""
+    """The triple, and the processor's name and features."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     try:
@@ -24,13 +24,12 @@ def host() -> tuple[str, ...]:
     except RuntimeError:  # not known on every platform
         features = ""
     callable_names()
-    vectors = " ".join(vector_functions())
-    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features, vectors
+    return llvm.get_process_triple(), llvm.get_host_cpu_name(), features
 
 
 def target_machine() -> Any:
     """A code generator for this processor; static relocation is what LLVM's loader takes on x86."""
-    triple, cpu, features, _ = host()
+    triple, cpu, features = host()
     relocation = "static" if triple.startswith(("x86", "i")) else "default"
     return llvm.Target.from_triple(triple).create_target_machine(
         cpu=cpu, features=features, opt=3, reloc=relocation, codemodel="jitdefault", jit=True

@@ -1,7 +1,8 @@
 """Functions of the C library in kernels: what LLVM may know of them, and their vector versions.
 
 glibc brings versions of exp, tanh and others that compute several elements at once.  LLVM puts
-them into loops by itself once a function's declaration names them.
+them into loops by itself once a function's declaration names them.  Where there is no such
+version, functions of our own take the place of those that training uses most: see `polynomials`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 from functools import cache
 
 import llvmlite.binding as llvm
+
+from engine.codegen.cpu import polynomials
 
 UNARY = (
     "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos",
@@ -29,17 +32,23 @@ THREADING = (
     "sched_yield",
 )  # fmt: skip
 """By which threads wait for each other."""
+OWN = tuple(f"{name}{suffix}" for name in polynomials.FUNCTIONS for suffix in ("", "f"))
+"""Those that are our own where they have no vector version."""
 LIBRARY = "libmvec.so.1"
 PURE = "nounwind willreturn memory(none)"
 """No errno, no exceptions: a call may be moved, doubled or dropped."""
 
 
-@cache
 def callable_names() -> frozenset[str]:
     """What kernels may call; the loader of object code knows these names after this."""
+    return _scalar_names().union(vector for vector, _ in vector_functions().values())
+
+
+@cache
+def _scalar_names() -> frozenset[str]:
     process = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
     scalar = (*UNARY, *BINARY, *SPECIAL, *ROUNDING, *IMPLIED)
-    found = {vector for vector, _ in vector_functions().values()}
+    found = set()
     for name in (*scalar, *(f"{name}f" for name in scalar), *MEMORY, *THREADING):
         function = getattr(process, name, None)
         if function is not None:
@@ -48,15 +57,19 @@ def callable_names() -> frozenset[str]:
     return frozenset(found)
 
 
-@cache
 def vector_functions() -> dict[str, tuple[str, int]]:
     """By C function its vector version, and how many elements that takes.
 
     Empty where there is no such library.
     """
+    return _vector_functions(LIBRARY)
+
+
+@cache
+def _vector_functions(library: str) -> dict[str, tuple[str, int]]:
     try:
         features = llvm.get_host_cpu_features()
-        llvm.load_library_permanently(LIBRARY)
+        llvm.load_library_permanently(library)
     except RuntimeError:
         return {}
     if not features.get("avx2"):
@@ -71,13 +84,26 @@ def vector_functions() -> dict[str, tuple[str, int]]:
     return found
 
 
-def declared(ir: str) -> str:
-    """The module with its calls of mathematics made plain calls of C functions, and described."""
+def declared(ir: str) -> tuple[str, list[str]]:
+    """The module with its calls of mathematics made plain calls of C functions, and described.
+
+    And the modules of those functions that are our own.
+    """
     for type, suffix in (("f64", ""), ("f32", "f")):
         for name in (*UNARY, *BINARY):
             ir = ir.replace(f"@llvm.{name}.{type}(", f"@{name}{suffix}(")
         ir = ir.replace(f"@sqrt{suffix}(", f"@llvm.sqrt.{type}(")
     vectors = vector_functions()
+    own: dict[str, str] = {}
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in vectors:
+            return match[0]
+        ours, own[name] = polynomials.module(name)
+        return f"@{ours}("
+
+    ir = re.sub(rf'@"?({"|".join(OWN)})"?\(', replace, ir)
     seen: set[str] = set()
     used: list[str] = []
     notes: list[str] = []
@@ -105,4 +131,4 @@ def declared(ir: str) -> str:
             f"@llvm.compiler.used = appending global [{len(used)} x ptr] [{kept}], "
             'section "llvm.metadata"'
         )
-    return "\n".join([ir, *notes]) + "\n"
+    return "\n".join([ir, *notes]) + "\n", list(own.values())
