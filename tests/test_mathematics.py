@@ -67,10 +67,10 @@ EXACT = {
 
 ERRORS = {
     "exp": 0.8,
-    "expm1": 1.15,
+    "expm1": 1.25,
     "log": 0.85,
     "log1p": 0.95,
-    "tanh": 1.35,
+    "tanh": 1.4,
 }
 """In units in the last place, how far our own functions may be off: see `polynomials`."""
 
@@ -224,26 +224,35 @@ def test_the_largest_results_do_not_overflow(dtype: str) -> None:
 # Loops.
 
 
-@pytest.mark.usefixtures("no_library")
-@pytest.mark.parametrize("dtype", COUNT)
-@pytest.mark.parametrize("name", ERRORS)
-def test_loops_take_several_elements_at_once(
-    name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    optimised: list[str] = []
+@pytest.fixture
+def optimised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The modules that are turned into object code, as LLVM has optimised them."""
+    modules: list[str] = []
     emitted = machine._emitted
 
     def kept(module: Any, target: Any) -> bytes:
-        optimised.append(str(module))
+        modules.append(str(module))
         return emitted(module, target)
 
     monkeypatch.setattr(machine, "_emitted", kept)
+    return modules
+
+
+def lanes(ir: str, dtype: str) -> int:
+    """How many elements the widest instructions take; 0 if it is one after the other."""
+    type = "float" if dtype == "float32" else "double"
+    found = re.findall(rf"call <(\d+) x {type}> @llvm\.fmuladd\.", ir)
+    return max(map(int, found), default=0)
+
+
+@pytest.mark.usefixtures("no_library")
+@pytest.mark.parametrize("dtype", COUNT)
+@pytest.mark.parametrize("name", ERRORS)
+def test_loops_take_several_elements_at_once(name: str, dtype: str, optimised: list[str]) -> None:
     compiler.translated(loop(name), (dtype, dtype, "int"))
-    (text,) = optimised
-    type, bits = ("float", 32) if dtype == "float32" else ("double", 64)
-    assert re.search(rf"store <\d+ x {type}>", text)
-    assert re.search(rf"call <\d+ x {type}> @llvm\.fmuladd\.v\d+f{bits}\(", text)
-    assert not re.search(r"\bcall [^@]*@(?!llvm\.|kernel\b)", text)
+    (ir,) = optimised
+    assert lanes(ir, dtype) >= (4 if dtype == "float32" else 2)
+    assert not re.search(r"\bcall [^@]*@(?!llvm\.|kernel\b)", ir)
 
 
 @pytest.mark.usefixtures("no_library")

@@ -29,6 +29,7 @@ log1p     0.91     0.91
 tanh      1.33     1.33
 ========  =======  =======
 
+That is where a processor multiplies and adds with one rounding; elsewhere expm1 may be off by 1.2.
 0, -0, infinities, NaN, and results too large or too small are as in the C library.
 """
 
