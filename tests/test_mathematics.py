@@ -256,6 +256,19 @@ def test_loops_take_several_elements_at_once(name: str, dtype: str, optimised: l
 
 
 @pytest.mark.usefixtures("no_library")
+def test_a_sum_in_float64_leaves_loops_as_many_elements_at_once(optimised: list[str]) -> None:
+    text = (
+        "def kernel(\n    p0, p1, p2, n0\n):\n    a0 = float64(0)\n    for i0 in range(n0):\n"
+        "        v0 = math.exp(p0[i0])\n        p1[i0] = v0\n"
+        "        a0 = accumulate(a0, float64(v0))\n    p2[0] = a0\n"
+    )
+    compiler.translated(loop("exp"), ("float32", "float32", "int"))
+    compiler.translated(text, ("float32", "float32", "float64", "int"))
+    alone, summed = (lanes(ir, "float32") for ir in optimised)
+    assert summed == alone
+
+
+@pytest.mark.usefixtures("no_library")
 @pytest.mark.parametrize("dtype", COUNT)
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_element_has_the_same_bits_wherever_it_stands(name: str, dtype: str) -> None:

@@ -19,6 +19,8 @@ def host() -> tuple[str, ...]:
     """The triple, and the processor's name and features."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    # A sum of float32 is kept in float64: that alone must not halve how many elements a loop takes.
+    llvm.set_option("", "--vectorizer-maximize-bandwidth")
     try:
         features = llvm.get_host_cpu_features().flatten()
     except RuntimeError:  # not known on every platform

@@ -22,11 +22,11 @@ The greatest errors found among millions of numbers, rounding included, in units
 ========  =======  =======
 function  float64  float32
 ========  =======  =======
-exp       0.75     0.76
-expm1     1.11     1.11
-log       0.82     0.82
-log1p     0.91     0.91
-tanh      1.33     1.33
+exp       0.77     0.78
+expm1     1.12     1.11
+log       0.84     0.82
+log1p     0.87     0.91
+tanh      1.33     1.35
 ========  =======  =======
 
 That is where a processor multiplies and adds with one rounding; elsewhere expm1 may be off by 1.2.
