@@ -16,13 +16,13 @@ import engine.tensor as T
 from engine.codegen.cpu import cache, compiler, machine, mathematics
 from engine.codegen.cpu.compiler import ENTRY
 from engine.codegen.cpu.machine import Loaded
-from engine.codegen.cpu.mathematics import OWN, UNARY, vector_functions
+from engine.codegen.cpu.mathematics import BINARY, OWN, UNARY, vector_functions
 from tests.test_codegen import assert_same, kernel_cache
 
 __all__ = ["kernel_cache"]
 
 Array = np.ndarray[Any, Any]
-Function = Callable[[Array], Array]
+Function = Callable[..., Array]
 
 mp: Any = mpmath.mp.clone()
 mp.prec = 160
@@ -94,9 +94,9 @@ def native(code: bytes) -> Function:
     loaded = Loaded(code)
     entry = loaded.function(ENTRY, None, ctypes.c_void_p)
 
-    def function(x: Array, _: Loaded = loaded) -> Array:
-        y = np.empty_like(x)
-        row = np.array([x.ctypes.data, y.ctypes.data, x.size])
+    def function(*arguments: Array, _: Loaded = loaded) -> Array:
+        y = np.empty_like(arguments[0])
+        row = np.array([*(a.ctypes.data for a in (*arguments, y)), y.size])
         entry(row.ctypes.data)
         return y
 
@@ -126,25 +126,27 @@ def samples(exact: Exact, dtype: str) -> Array:
 
 
 def worst(function: Function, exact: Exact, dtype: str) -> float:
+    """The greatest error that is found, see `error`."""
+    return error(function, exact, samples(exact, dtype))
+
+
+def error(function: Function, exact: Exact, *arguments: Array) -> float:
     """The greatest error in units in the last place, where there is no overflow."""
-    x = samples(exact, dtype)
-    y = function(x)
+    dtype = arguments[0].dtype
+    y = function(*arguments)
     with np.errstate(all="ignore"):
-        near = exact.near(x.astype("float64"))
+        near = exact.near(*(x.astype("float64") for x in arguments))
     inside = abs(near) < float(np.finfo(dtype).max)
-    x, y, near = x[inside], y[inside], near[inside]
+    y, near = y[inside], near[inside]
     assert np.isfinite(y).all()
     step = np.spacing(abs(near.astype(dtype))).astype("float64")
-    if dtype == "float32":
-        errors = abs(y - near) / step
-    else:
-        errors = np.array(
-            [
-                float(abs(mp.mpf(float(b)) - exact.true(mp.mpf(float(a)))) / mp.mpf(float(s)))
-                for a, b, s in zip(x, y, step, strict=True)
-            ]
-        )
-    return float(errors.max())
+    if dtype == np.float32:
+        return float((abs(y - near) / step).max())
+    points = zip(*(x[inside].tolist() for x in arguments), strict=True)
+    return max(
+        float(abs(mp.mpf(found) - exact.true(*map(mp.mpf, point))) / unit)
+        for point, found, unit in zip(points, y.tolist(), step.tolist(), strict=True)
+    )
 
 
 @pytest.mark.usefixtures("no_library")
@@ -160,6 +162,29 @@ def test_vector_functions_are_exact_to_four_units_in_the_last_place(name: str, d
     if (name + "f" * (dtype == "float32")) not in vector_functions():
         pytest.skip(f"There is no vector version of {name}.")
     assert worst(translated(name, dtype), EXACT[name], dtype) <= 4
+
+
+@pytest.mark.parametrize("dtype", COUNT)
+@pytest.mark.parametrize("name", BINARY)
+def test_vector_functions_of_two_numbers_are_as_exact(name: str, dtype: str) -> None:
+    if (name + "f" * (dtype == "float32")) not in vector_functions():
+        pytest.skip(f"There is no vector version of {name}.")
+    rng = np.random.default_rng(8)
+    x, y = (2.0 ** rng.uniform(-20, 20, COUNT[dtype]) for _ in range(2))
+    y *= rng.choice([-1, 1], y.size)
+    if name == "pow":
+        y *= 2.0**-14
+    formula = "power" if name == "pow" else f"math.{name}"
+    text = (
+        "def kernel(\n    p0, p1, p2, n0\n):\n    for i0 in range(n0):\n"
+        f"        p2[i0] = {formula}(p0[i0], p1[i0])\n"
+    )
+    function = native(compiler.translated(text, (*[dtype] * 3, "int")))
+    exact = {
+        "pow": Exact(np.power, mp.power, 0, np.inf),
+        "atan2": Exact(np.arctan2, mp.atan2, 0, np.inf),
+    }
+    assert error(function, exact[name], x.astype(dtype), y.astype(dtype)) <= 4
 
 
 # Special numbers.

@@ -184,10 +184,11 @@ class Number:
 
     # Bits.
 
-    def bits(self) -> Number:
+    def as_integer(self) -> Number:
+        """The integer that has these bits."""
         return self._made(self.builder.bitcast(self.register, INTEGERS[self.format.dtype]))
 
-    def float(self) -> Number:
+    def as_float(self) -> Number:
         """The float that has these bits."""
         type = operations.TYPES[self.format.dtype]
         return self._made(self.builder.bitcast(self.register, type))
@@ -228,12 +229,12 @@ def _reduced(x: Number) -> tuple[Number, Number, Number]:
     high, low = format.ln2
     most, rest = n.times_plus(-high, x), n * low
     r = most - rest
-    return shifted.bits() - (exponent + (1 << (format.fraction - 1))), r, (most - r) - rest
+    return shifted.as_integer() - (exponent + (1 << (format.fraction - 1))), r, (most - r) - rest
 
 
 def _power(exponent: Number) -> Number:
     """2 to the power of an exponent that has been biased."""
-    return exponent.up(exponent.format.fraction).float()
+    return exponent.up(exponent.format.fraction).as_float()
 
 
 def exp(x: Number) -> Number:
@@ -312,8 +313,8 @@ def _split(x: Number) -> tuple[Number, Number]:
     """k and m, for which x = 2^k m and m lies between √½ and √2; k is biased."""
     format = x.format
     one = format.bias << format.fraction
-    moved = x.bits() + (one - format.root)
-    m = ((moved & ((1 << format.fraction) - 1)) + format.root).float()
+    moved = x.as_integer() + (one - format.root)
+    m = ((moved & ((1 << format.fraction) - 1)) + format.root).as_float()
     return moved.down(format.fraction), m
 
 
@@ -322,7 +323,7 @@ def _exponent(biased: Number) -> Number:
     format = biased.format
     above = 2.0**format.fraction
     exponent = (format.bias + format.fraction) << format.fraction
-    return (biased | exponent).float() - (above + format.bias)
+    return (biased | exponent).as_float() - (above + format.bias)
 
 
 def _logarithm(k: Number, f: Number, missing: Number | None = None) -> Number:
