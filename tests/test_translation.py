@@ -200,7 +200,7 @@ def test_statements_mean_what_they_mean_to_numba() -> None:
             np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize(("dtype", "function"), [("float64", "sin"), ("float32", "erff")])
+@pytest.mark.parametrize(("dtype", "function"), [("float64", "exp"), ("float32", "tanhf")])
 def test_loops_call_vector_functions_where_there_are_any(dtype: str, function: str) -> None:
     if function not in vector_functions():
         pytest.skip(f"There is no vector version of {function}.")

@@ -1,8 +1,8 @@
 """Functions of the C library in kernels: what LLVM may know of them, and their vector versions.
 
-Functions of our own take the place of those that training uses most: see `polynomials`.  Of sin,
-erf and others glibc brings versions that compute several elements at once, which LLVM puts into
-loops by itself once a function's declaration names them.
+glibc brings versions of exp, tanh and others that compute several elements at once.  LLVM puts
+them into loops by itself once a function's declaration names them.  Where there is no such
+version, functions of our own take the place of those that training uses most: see `polynomials`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ THREADING = (
 )  # fmt: skip
 """By which threads wait for each other."""
 OWN = tuple(f"{name}{suffix}" for name in polynomials.FUNCTIONS for suffix in ("", "f"))
-"""Those that are our own: as fast as glibc's, at least as exact, and the same wherever an element
-stands, while in a loop's rest LLVM calls another function of glibc than in the loop."""
+"""Those that are our own where they have no vector version."""
 LIBRARY = "libmvec.so.1"
 PURE = "nounwind willreturn memory(none)"
 """No errno, no exceptions: a call may be moved, doubled or dropped."""
@@ -98,7 +97,10 @@ def declared(ir: str) -> tuple[str, list[str]]:
     own: dict[str, str] = {}
 
     def replace(match: re.Match[str]) -> str:
-        ours, own[match[1]] = polynomials.module(match[1])
+        name = match[1]
+        if name in vectors:
+            return match[0]
+        ours, own[name] = polynomials.module(name)
         return f"@{ours}("
 
     ir = re.sub(rf'@"?({"|".join(OWN)})"?\(', replace, ir)

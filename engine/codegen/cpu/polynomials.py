@@ -1,4 +1,4 @@
-"""Elementary functions of our own, in place of those of the C library.
+"""Elementary functions of our own, for computers whose C library has no vector versions of them.
 
 They have neither branches nor tables nor calls, so that LLVM takes as many elements at once as
 the processor can, wherever they stand in a loop; and every element gets the same bits, wherever
