@@ -289,7 +289,14 @@ def pool() -> Pool:
 
 def threads() -> int:
     """How many threads compute: `config.threads`, or for 0 as many as there are cores for us."""
-    return config.threads or len(os.sched_getaffinity(0))
+    return config.threads or _cores()
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system can keep a process from some of its cores
+        return os.cpu_count() or 1
 
 
 def _forked() -> None:
