@@ -12,21 +12,19 @@ from functools import cache
 import numpy as np
 
 from engine.codegen.cpu import cache as object_cache
+from engine.codegen.cpu import philox
 from engine.codegen.cpu.machine import Loaded, to_object
 from engine.codegen.minibatches import MIXERS, ROUNDS, Array, Batches
 
 STEP, COUNT, SIZE, HEIGHT, WIDTH, KEY, KEYED, KEYS = 0, 1, 2, 3, 4, 5, 7, 8
 """Words of a deck: the next step, how many rows there are and in a batch, the rectangle's sides,
-the key, the epoch that the keys of rounds are for, and those; the rows of the batch follow."""
+the key, the epoch that the keys of rounds are for, and those; the rows of the batch follow.  The
+key and the epoch are a state of Philox."""
 ROWS = KEYS + ROUNDS
 NO_EPOCH = -1
 
 AHEAD = 2
 """How many rows early memory is asked for a row: it may lie anywhere, so nothing foresees it."""
-
-FACTORS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
-BUMPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
-"""Philox4x64-10: see `engine.philox`."""
 
 IR = f"""
 ; A line of the table: the row has the address of a deck.
@@ -73,7 +71,6 @@ choose:
 
 begin:
   call void @keys(ptr %deck, i64 %epoch)
-  store i64 %epoch, ptr %keyed
   br label %move
 
 move:
@@ -101,14 +98,22 @@ leave:
 }}
 
 ; The keys of an epoch's rounds: the words of that draw.
-define void @keys(ptr %deck, i64 %epoch) {{
-  %first.at = getelementptr i64, ptr %deck, i64 {KEY}
-  %first = load i64, ptr %first.at
-  %second.at = getelementptr i64, ptr %deck, i64 {KEY + 1}
-  %second = load i64, ptr %second.at
-PHILOX
+define internal void @keys(ptr %deck, i64 %epoch) {{
+  %state = getelementptr i64, ptr %deck, i64 {KEY}
+  %draw = getelementptr i64, ptr %deck, i64 {KEYED}
+  store i64 %epoch, ptr %draw
+  %keys = getelementptr i64, ptr %deck, i64 {KEYS}
+  %row = alloca [3 x i64]
+  store ptr %state, ptr %row
+  %keys.at = getelementptr i64, ptr %row, i64 1
+  store ptr %keys, ptr %keys.at
+  %count.at = getelementptr i64, ptr %row, i64 2
+  store i64 {ROUNDS}, ptr %count.at
+  call void @words(ptr %row)
   ret void
 }}
+
+declare void @words(ptr)
 
 ; A line of the table: the row has the address of the numbers of rows, how many, where row 0 is,
 ; the bytes of a row, and where to put them.
@@ -194,9 +199,9 @@ def deck(batches: Batches) -> Array:
 @cache
 def functions() -> Loaded:
     """The native functions `in_order`, `shuffled` and `gather`."""
-    ir = IR.replace("START", START).replace("FEISTEL", _feistel()).replace("PHILOX", _philox())
-    name = object_cache.key("gather", ir)
-    code, _ = object_cache.load(name, lambda: to_object(ir, EXPORTS))
+    ir = IR.replace("START", START).replace("FEISTEL", _feistel())
+    name = object_cache.key("gather", ir, philox.source())
+    code, _ = object_cache.load(name, lambda: to_object(ir, EXPORTS, [philox.source()]))
     return code
 
 
@@ -235,37 +240,6 @@ def _feistel() -> str:
         ]
         line, column = (line, f"%moved{k}") if odd else (f"%moved{k}", column)
     lines += [f"%before = mul i64 {line}, %width", f"%moved = add i64 %before, {column}"]
-    return _indented(lines)
-
-
-def _philox() -> str:
-    """From the key, %first and %second, and %epoch to the words of that draw."""
-    lines = []
-    for block in range(ROUNDS // 4):
-        counter = [str(block + 1), "0", "0", "%epoch"]
-        for r in range(10):
-            n = f"{block}.{r}"
-            for j, (factor, word) in enumerate(zip(FACTORS, (counter[0], counter[2]), strict=True)):
-                lines += [
-                    f"%wide{n}.{j} = zext i64 {word} to i128",
-                    f"%product{n}.{j} = mul i128 %wide{n}.{j}, {factor}",
-                    f"%low{n}.{j} = trunc i128 %product{n}.{j} to i64",
-                    f"%shifted{n}.{j} = lshr i128 %product{n}.{j}, 64",
-                    f"%high{n}.{j} = trunc i128 %shifted{n}.{j} to i64",
-                ]
-            for j, (high, key) in enumerate((("1", "%first"), ("0", "%second"))):
-                lines += [
-                    f"%key{n}.{j} = add i64 {key}, {_number(r * BUMPS[j] % 2**64)}",
-                    f"%met{n}.{j} = xor i64 %high{n}.{high}, {counter[1 + 2 * j]}",
-                    f"%new{n}.{j} = xor i64 %met{n}.{j}, %key{n}.{j}",
-                ]
-            counter = [f"%new{n}.0", f"%low{n}.1", f"%new{n}.1", f"%low{n}.0"]
-        for j, word in enumerate(counter):
-            place = KEYS + 4 * block + j
-            lines += [
-                f"%word{place} = getelementptr i64, ptr %deck, i64 {place}",
-                f"store i64 {word}, ptr %word{place}",
-            ]
     return _indented(lines)
 
 

@@ -92,8 +92,14 @@ def _stores() -> str:
 
 
 @cache
+def source() -> str:
+    """The function `words` as LLVM IR."""
+    return IR.replace("BLOCK", _block()).replace("STORES", _stores())
+
+
+@cache
 def philox() -> Loaded:
     """The native function `words`."""
-    ir = IR.replace("BLOCK", _block()).replace("STORES", _stores())
-    code, _ = object_cache.load(object_cache.key("philox", ir), lambda: to_object(ir, ["words"]))
+    name = object_cache.key("philox", source())
+    code, _ = object_cache.load(name, lambda: to_object(source(), ["words"]))
     return code
