@@ -24,6 +24,7 @@ from engine.codegen.cpu.machine import Loaded, host, to_object
 IR = """
 %request = type { ptr, i64, i64, ptr, ptr, ptr, ptr, i64 }
 %move = type { ptr, i64, i64, i64, i64, i64 }
+%repeat = type { ptr, i64, ptr, ptr, i64, ptr, ptr, ptr, ptr, ptr }
 
 define i64 @run(ptr %request) {
 entry:
@@ -118,28 +119,20 @@ leave:
 ; after how many rows it starts again, and the row of this step.
 define void @loop(ptr %row) {
 entry:
-  %table = load ptr, ptr %row
-  %count.at = getelementptr i64, ptr %row, i64 1
-  %count = load i64, ptr %count.at
-  %steps.at = getelementptr i64, ptr %row, i64 2
-  %steps.place = load ptr, ptr %steps.at
+  %whole = load %repeat, ptr %row
+  %table = extractvalue %repeat %whole, 0
+  %count = extractvalue %repeat %whole, 1
+  %steps.place = extractvalue %repeat %whole, 2
   %steps = load i64, ptr %steps.place
-  %moves.at = getelementptr i64, ptr %row, i64 3
-  %moves = load ptr, ptr %moves.at
-  %moving.at = getelementptr i64, ptr %row, i64 4
-  %moving = load i64, ptr %moving.at
-  %failed.at = getelementptr i64, ptr %row, i64 5
-  %failed = load ptr, ptr %failed.at
-  %step.at = getelementptr i64, ptr %row, i64 6
-  %step = load ptr, ptr %step.at
-  %timing.at = getelementptr i64, ptr %row, i64 7
-  %timing = load ptr, ptr %timing.at
+  %moves = extractvalue %repeat %whole, 3
+  %moving = extractvalue %repeat %whole, 4
+  %failed = extractvalue %repeat %whole, 5
+  %step = extractvalue %repeat %whole, 6
+  %timing = extractvalue %repeat %whole, 7
   %time = load i64, ptr %timing
   %timed = icmp ne i64 %time, 0
-  %ticks.at = getelementptr i64, ptr %row, i64 8
-  %ticks = load ptr, ptr %ticks.at
-  %flag.at = getelementptr i64, ptr %row, i64 9
-  %flag = load ptr, ptr %flag.at
+  %ticks = extractvalue %repeat %whole, 8
+  %flag = extractvalue %repeat %whole, 9
   %endless = icmp eq ptr %flag, null
   br i1 %timed, label %clock, label %begin
 
@@ -155,14 +148,11 @@ begin:
 
 rewind:
   %m = phi ptr [ %moves, %begin ], [ %m.next, %rewind ]
-  %m.word.at = getelementptr %move, ptr %m, i64 0, i32 0
-  %m.word = load ptr, ptr %m.word.at
-  %m.base.at = getelementptr %move, ptr %m, i64 0, i32 1
-  %m.base = load i64, ptr %m.base.at
-  %m.stride.at = getelementptr %move, ptr %m, i64 0, i32 2
-  %m.stride = load i64, ptr %m.stride.at
-  %m.first.at = getelementptr %move, ptr %m, i64 0, i32 3
-  %m.first = load i64, ptr %m.first.at
+  %m.all = load %move, ptr %m
+  %m.word = extractvalue %move %m.all, 0
+  %m.base = extractvalue %move %m.all, 1
+  %m.stride = extractvalue %move %m.all, 2
+  %m.first = extractvalue %move %m.all, 3
   %m.now.at = getelementptr %move, ptr %m, i64 0, i32 5
   store i64 %m.first, ptr %m.now.at
   %m.far = mul i64 %m.first, %m.stride
@@ -228,16 +218,13 @@ further:
 
 move:
   %n = phi ptr [ %moves, %further ], [ %n.next, %move ]
-  %n.word.at = getelementptr %move, ptr %n, i64 0, i32 0
-  %n.word = load ptr, ptr %n.word.at
-  %n.base.at = getelementptr %move, ptr %n, i64 0, i32 1
-  %n.base = load i64, ptr %n.base.at
-  %n.stride.at = getelementptr %move, ptr %n, i64 0, i32 2
-  %n.stride = load i64, ptr %n.stride.at
-  %n.rows.at = getelementptr %move, ptr %n, i64 0, i32 4
-  %n.rows = load i64, ptr %n.rows.at
+  %n.all = load %move, ptr %n
+  %n.word = extractvalue %move %n.all, 0
+  %n.base = extractvalue %move %n.all, 1
+  %n.stride = extractvalue %move %n.all, 2
+  %n.rows = extractvalue %move %n.all, 4
+  %n.now = extractvalue %move %n.all, 5
   %n.now.at = getelementptr %move, ptr %n, i64 0, i32 5
-  %n.now = load i64, ptr %n.now.at
   %n.now.next = add i64 %n.now, 1
   %n.round = icmp eq i64 %n.now.next, %n.rows
   %n.row = select i1 %n.round, i64 0, i64 %n.now.next
