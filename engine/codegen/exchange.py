@@ -63,28 +63,24 @@ class Exchange:
         """Let the kernels find the values of the inputs, and places for what they compute."""
         for k, place in self._copied:
             place[...] = values[k]
-        if self._lent:
-            for k, storage in self._lent:
-                array = values[k]
-                if not (array.flags.c_contiguous and array.flags.aligned):
-                    array = np.array(array, order="C")
-                self._held.append(array)
-                self.native.lend(storage, array.ctypes.data)
-        if self._made:
-            for result in self._made.values():
-                self.native.lend(result.storage, result.place())
+        self._held = []
+        for k, storage in self._lent:
+            array = values[k]
+            if not (array.flags.c_contiguous and array.flags.aligned):
+                array = np.array(array, order="C")
+            self._held.append(array)
+            self.native.lend(storage, array.ctypes.data)
+        for result in self._made.values():
+            self.native.lend(result.storage, result.place())
 
     def take(self) -> list[Array]:
         """The values of the outputs, in memory that nobody else uses unless it is borrowed."""
         outputs = [array.copy() for array in self._outputs]
-        if self._held:
-            self._held.clear()
-        if self._made:
-            for k, result in self._made.items():
-                outputs[k] = result.take()
-        if self._borrowed:
-            for k in self._borrowed:
-                outputs[k] = self._outputs[k]
+        self._held = []
+        for k, result in self._made.items():
+            outputs[k] = result.take()
+        for k in self._borrowed:
+            outputs[k] = self._outputs[k]
         return outputs
 
 

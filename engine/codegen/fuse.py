@@ -564,15 +564,12 @@ def settle(steps: Sequence[Step], kept: Collection[Storage] = ()) -> set[Storage
     or changed from outside, constants, and what is read where its value is not at hand.
     """
     needed = _needed(steps).union(kept)
-    fixed = set(kept)
-    touched = [{s for p in _parts(step) for s in storages(p)} for step in steps]
-    shared = Counter(s for used in touched for s in used)
+    users = Counter(s for step in steps for s in {s for p in _parts(step) for s in storages(p)})
+    passing = {s for s, count in users.items() if count == 1 and not (s.kept or s.given)}
+    passing &= needed.difference(kept)
     for step in steps:
         if isinstance(step, Kernel):
-            made = {p.target.storage for p in step.places} - fixed
-            alone = {s for s in made & needed if shared[s] == 1}
-            own = {s for s in alone if not (s.kept or s.given)}
-            step.reuse(own)
+            step.reuse(passing & {p.target.storage for p in step.places})
             step.collapse()
     return needed
 

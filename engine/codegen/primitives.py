@@ -14,6 +14,8 @@ from engine.expression import Apply
 
 IDENTITY = "{x}"
 """The formula of a copy."""
+SUM = "accumulate({acc}, {x})"
+"""That of a sum."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Fold(Primitive):
         if self.where:
             return None
         if self.text.startswith("accumulate("):
-            return "accumulate({acc}, {x})"
+            return SUM
         for word in ("or", "and", "|"):
             if self.text.startswith(f"{{acc}} {word} "):
                 return f"{{acc}} {word} {{x}}"

@@ -23,9 +23,9 @@ from engine.codegen.layout import (
     loops_over,
     united,
 )
-from engine.codegen.lowering.products import MULTIPLY_ADD, SUM, batched, parts_of
+from engine.codegen.lowering.products import MULTIPLY_ADD, batched, parts_of
 from engine.codegen.lowering.windows import ZERO, blank, padded
-from engine.codegen.primitives import IDENTITY, Fold, Map, Matrix, Product, Task
+from engine.codegen.primitives import IDENTITY, SUM, Fold, Map, Matrix, Product, Task
 from engine.expression import Apply
 from engine.ops.filtering import Convolution
 from engine.ops.windows import AXES, Slide

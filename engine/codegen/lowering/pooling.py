@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.codegen.layout import Buffer, Extent, View, united
 from engine.codegen.lowering.windows import ZERO, Sliding, blank, padded
-from engine.codegen.primitives import Fold, Map, Operand
+from engine.codegen.primitives import SUM, Fold, Map, Operand
 from engine.expression import OPS, Apply
 from engine.ops.pooling import AVERAGES, Pooling
 from engine.ops.windows import AXES, Slide
@@ -18,7 +18,6 @@ from engine.types import FLOATS, TensorType
 if TYPE_CHECKING:
     from engine.codegen.lowering.lower import Lowering
 
-SUM = "accumulate({acc}, {x})"
 CHOSEN = "({g} if {x} == {greatest} else T(0))"
 """What an element of a window gets if it is the greatest one there."""
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from engine.codegen.layout import ONE, Access, Buffer, Extent, View, loops_over, memory_order
-from engine.codegen.primitives import IDENTITY, Batch, Fold, Map, Matrix, Product, Task
+from engine.codegen.primitives import IDENTITY, SUM, Batch, Fold, Map, Matrix, Product, Task
 from engine.expression import Apply
 from engine.ops.products import subscripts_of
 from engine.types import FLOATS
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 BLAS_WORK = 512
 """Multiplications from which on a product is worth a call of BLAS, which takes some 0.1 us."""
 SHARED_WORK = 1 << 24
-"""Multiplications from which on BLAS shares out a single product well among its own threads."""
+"""Multiplications from which on a single product is shared out well among threads."""
 FEW = 4
 """Entries of a batch of such products from which on it is better to share out the batch."""
 PARTED_WORK = 1 << 20
 """Multiplications from which on a batch is worth being shared out among threads."""
 PARTS = 16
 """The most parts that a batch has."""
-SUM = "accumulate({acc}, {x})"
 MULTIPLY_ADD = "accumulate({acc}, {x} * {y})"
 
 
