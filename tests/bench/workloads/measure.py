@@ -9,8 +9,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from inputs import TITLES
 
 BUDGET = 10.0
 """Seconds after which no further sample is taken."""
@@ -67,6 +70,24 @@ class Bench:
                 call()
             samples.append((time.perf_counter() - begin) / times)
         return samples
+
+
+def workloads(**works: Callable[..., None]) -> dict[str, Callable[[Bench], None]]:
+    """What a peer does, by the names of `inputs.TITLES`.
+
+    W7 is told how many nodes its graph has, W8 which function it is of; `start` is W2-start.
+    """
+    found: dict[str, Callable[[Bench], None]] = {}
+    for name in TITLES:
+        family, _, rest = name.partition("-")
+        work = works.get("start" if rest == "start" else family)
+        if work is None:
+            continue
+        if rest in ("", "start"):
+            found[name] = work
+        else:
+            found[name] = partial(work, int(rest) if rest.isdigit() else rest)
+    return found
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

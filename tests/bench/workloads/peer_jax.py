@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import inputs
-from measure import Bench, growth, timed
+from measure import Bench, growth, timed, workloads
 
 
 def compiled(f: Any, *values: Any) -> tuple[Any, Any, float]:
@@ -285,14 +285,6 @@ def over_rows(name: str, bench: Bench) -> None:
     bench.report("", check, lambda: f(*given), compile=seconds)
 
 
-WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    "W1": product,
-    "W2": xnor,
-    "W2-start": start,
-    "W3": mlp,
-    "W4": chain,
-    "W5": conv,
-    "W6": rnn,
-    **{f"W7-{n}": partial(deep, n) for n in (100, 1000, 5000)},
-    **{f"W8-{name}": partial(over_rows, name) for name in ("softmax", "logsumexp", "layernorm")},
-}
+WORKLOADS = workloads(
+    W1=product, start=start, W2=xnor, W3=mlp, W4=chain, W5=conv, W6=rnn, W7=deep, W8=over_rows
+)

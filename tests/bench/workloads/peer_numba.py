@@ -15,7 +15,7 @@ import inputs
 import numba
 import numpy as np
 from libmvec import exp, tanh
-from measure import Bench, timed
+from measure import Bench, timed, workloads
 from numba import prange
 
 f32 = np.float32
@@ -349,11 +349,4 @@ def over_rows(name: str, bench: Bench) -> None:
     bench.report("", check, calls[name], compile=seconds)
 
 
-WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    "W1": product,
-    "W2": xnor,
-    "W3": mlp,
-    "W4": chain,
-    "W6": rnn,
-    **{f"W8-{name}": partial(over_rows, name) for name in ("softmax", "logsumexp", "layernorm")},
-}
+WORKLOADS = workloads(W1=product, W2=xnor, W3=mlp, W4=chain, W6=rnn, W8=over_rows)

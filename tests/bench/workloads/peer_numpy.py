@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import inputs
 import numpy as np
 from inputs import Array
-from measure import Bench
+from measure import Bench, workloads
 
 f32 = np.float32
 
@@ -154,11 +152,4 @@ def over_rows(name: str, bench: Bench) -> None:
     bench.report("", {"gx": abs(gx).mean(), "gx77": gx[7, 7]}, call)
 
 
-WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    "W1": product,
-    "W2": xnor,
-    "W3": mlp,
-    "W4": chain,
-    "W6": rnn,
-    **{f"W8-{name}": partial(over_rows, name) for name in ("softmax", "logsumexp", "layernorm")},
-}
+WORKLOADS = workloads(W1=product, W2=xnor, W3=mlp, W4=chain, W6=rnn, W8=over_rows)

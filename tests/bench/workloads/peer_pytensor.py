@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import inputs
 import numpy as np
-from measure import Bench, timed
+from measure import Bench, timed, workloads
 
 sys.setrecursionlimit(100_000)
 
@@ -305,14 +304,6 @@ def over_rows(name: str, bench: Bench) -> None:
     bench.report("", check, lambda: f(*given), build=build, compile=seconds)
 
 
-WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    "W1": product,
-    "W2": xnor,
-    "W2-start": start,
-    "W3": mlp,
-    "W4": chain,
-    "W5": conv,
-    "W6": rnn,
-    **{f"W7-{n}": partial(deep, n) for n in (100, 1000, 5000)},
-    **{f"W8-{name}": partial(over_rows, name) for name in ("softmax", "logsumexp", "layernorm")},
-}
+WORKLOADS = workloads(
+    W1=product, start=start, W2=xnor, W3=mlp, W4=chain, W5=conv, W6=rnn, W7=deep, W8=over_rows
+)
